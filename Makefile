@@ -1,0 +1,61 @@
+# mailroot.  make; make check; make lint; make install.  The module lists below are
+# the architecture: a file includes only its own layer or a lower one.
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+LOCALSTATEDIR ?= /var
+
+L1 = lib/buf lib/log lib/reply lib/util
+L2 = lib/envelope lib/addr lib/header lib/mime lib/codec lib/verb
+L3 = dns lib/loop lib/stream
+L4 = conf queue esmtp out/route
+L5 = in/submit in/message out/deliver out/hop out/session out/race out/settle out/run out/drop out/bounce out/mailq out/state
+L6 = sendmail
+MODULES = $(L1) $(L2) $(L3) $(L4) $(L5)
+
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wpointer-arith -Wwrite-strings -Wvla
+HARD = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+LINK = -pie -Wl,-z,relro,-z,now,--as-needed
+B = build
+ifdef SAN
+B = build/san
+HARD = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINK = -fsanitize=address,undefined
+endif
+CPP = -I. -I$(B) -D_GNU_SOURCE -DPATH_CONF='"$(SYSCONFDIR)/mailroot/mailroot.conf"' \
+	-DPATH_MAILROOT='"$(LOCALSTATEDIR)/spool/mailroot"' $(CPPFLAGS)
+LIBS = -lcares -lbsd
+OBJ = $(MODULES:%=$(B)/%.o)
+UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*.c))
+TOOLS = $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
+BINARY = $(B)/sendmail
+
+all: $(BINARY) $(B)/mailq $(B)/newaliases
+
+$(BINARY): $(B)/sendmail.o $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(LIBS)
+$(B)/mailq $(B)/newaliases: $(BINARY)
+	ln -sf sendmail $@
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -c -o $@ $<
+$(B)/tests/%: tests/%.c $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MF $@.d $(LDFLAGS) $(LINK) -o $@ $< $(OBJ) $(LIBS)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+deps:
+	./tests/deps
+demo: all $(TOOLS)
+	./tests/demo $(B)
+check: all $(UNIT) $(TOOLS) lint
+	./tests/run $(B)
+lint:
+	@./tests/lint "$(L1)" "$(L2)" "$(L3)" "$(L4)" "$(L5)" "$(L6)"
+clean:
+	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
+
+.PHONY: all deps demo check lint clean

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * The settings, from the table to the struct.
+ *
+ * The one idea: until all sources have been read a setting is only a text,
+ * the last one given (lib/confsource).  At the end the texts are applied, to
+ * conf() and, on a copy of it, for each [domain] section.  So sources and
+ * sections need no merging of values, and "was it given?" is a pointer that
+ * is not NULL.
+ *
+ * In reading order: the table, the two forms of value that only it has, what
+ * follows from other settings, loading, the questions, the manual.  To add a
+ * setting: its field in conf.h, its row here.  The other forms of values are
+ * in lib/confvalue, the syntax in lib/confread.
+ */
+#include "conf.h"
+#include "config.h"
+#include "lib/addr.h"
+#include "lib/confread.h"
+#include "lib/confsource.h"
+#include "lib/confvalue.h"
+#include "lib/log.h"
+#include "lib/util.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* ---- the table -------------------------------------------------------------- */
+
+/* Lists of minutes and of hosts fill more than one field. */
+static bool set_retries(const struct confvalue *v, void *base,
+			const char *text, char *why);
+static bool set_hosts(const struct confvalue *v, void *base, const char *text,
+		      char *why);
+static const struct confkind
+	confvalue_retries = { "a list of at most 32 numbers of minutes, each",
+			      "", set_retries },
+	confvalue_hosts = { "a list of hosts, each host, host:port, [ip] or "
+			    "[ip]:port", "", set_hosts };
+static_assert(RETRY_MAX == 32, "confvalue_retries says so");
+static_assert(sizeof(enum delivery_mode) == sizeof(int),
+	      "confvalue_choice writes an int");
+
+/* The letters are those of sendmail's -od and -oe. */
+static const struct confword
+	modes[] = { { "interactive", MODE_INTERACTIVE },
+		    { "background", MODE_BACKGROUND },
+		    { "queueonly", MODE_QUEUE }, { "deferred", MODE_DEFERRED },
+		    { "i", MODE_INTERACTIVE }, { "b", MODE_BACKGROUND },
+		    { "q", MODE_QUEUE }, { "d", MODE_DEFERRED }, { NULL, 0 } },
+	errors[] = { { "print", ERROR_PRINT }, { "mail", ERROR_MAIL },
+		     { "write", ERROR_WRITE },
+		     { "mail-back-and-0", ERROR_MAIL0 },
+		     { "quiet", ERROR_QUIET }, { "p", ERROR_PRINT },
+		     { "m", ERROR_MAIL }, { "w", ERROR_WRITE },
+		     { "e", ERROR_MAIL0 }, { "q", ERROR_QUIET }, { NULL, 0 } },
+	families[] = { { "any", FAMILY_ANY }, { "ipv4", FAMILY_IPV4 },
+		       { "ipv6", FAMILY_IPV6 }, { NULL, 0 } },
+	keeps[] = { { "expired", KEEP_EXPIRED },
+		    { "unreturnable", KEEP_UNRETURNABLE },
+		    { "all", KEEP_ALL }, { NULL, 0 } },
+	formats[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { NULL, 0 } },
+	facilities[] = { { "mail", LOG_MAIL }, { "daemon", LOG_DAEMON },
+			 { "user", LOG_USER }, { "local0", LOG_LOCAL0 },
+			 { "local1", LOG_LOCAL1 }, { "local2", LOG_LOCAL2 },
+			 { "local3", LOG_LOCAL3 }, { "local4", LOG_LOCAL4 },
+			 { "local5", LOG_LOCAL5 }, { "local6", LOG_LOCAL6 },
+			 { "local7", LOG_LOCAL7 }, { NULL, 0 } };
+
+/* A value of this kind in this field; in a range; one of some words. */
+#define V(k, f) .v = { .kind = &confvalue_##k, .at = offsetof(struct conf, f) }
+#define R(k, f, lo, hi) .v = { .kind = &confvalue_##k, \
+	.at = offsetof(struct conf, f), .min = lo, .max = hi }
+#define W(k, f, list) .v = { .kind = &confvalue_##k, \
+	.at = offsetof(struct conf, f), .words = list }
+#define YEAR 527040		/* minutes: 366 days */
+#define OCTETS (INT64_C(1) << 39)	/* a queue file counts 12 digits */
+
+static const struct confrow table[] = {
+{ "MailRoot", V(path, mailroot), .def = PATH_MAILROOT,
+  .group = "Directories",
+  .help = "The directory above all the others.",
+  .why = "IIS has a fixed Mailroot below Inetpub." },
+{ "QueueDirectory", V(path, queue_dir), .def = "",
+  .shown = "Queue in MailRoot", .iis = "Queue in Mailroot",
+  .sendmail = "QueueDirectory", .sendmail_def = "/var/spool/mqueue",
+  .help = "Messages that wait for delivery." },
+{ "DropDirectory", V(path, drop_dir), .def = "",
+  .shown = "Drop in MailRoot", .iis = "Drop in Mailroot",
+  .help = "Mail for LocalDomains, one file a message." },
+{ "BadMailDirectory", V(path, badmail_dir), .def = "",
+  .shown = "Badmail in MailRoot", .iis = "Badmail in Mailroot",
+  .help = "Messages that were given up, as BadMailKeeps says.",
+  .why = "It may be on another volume." },
+{ "StateDirectory", V(path, state_dir), .def = "",
+  .shown = "State in MailRoot",
+  .help = "What is known of hosts that are down, and the log of last "
+	  "resort." },
+
+{ "FullyQualifiedDomainName", V(host, fqdn), .def = "",
+  .shown = "the machine's name", .iis = "the computer's name",
+  .group = "Names",
+  .help = "The name used in EHLO, Received and Message-ID.",
+  .why = "When the machine's own name has no dot, the one in /etc/mailname is "
+	 "taken, then the full name beside it in /etc/hosts. DNS is never "
+	 "asked. A trailing dot is dropped: some servers refuse it. If what "
+	 "is left has no dot, EHLO gives the address of the connection "
+	 "instead." },
+{ "DefaultDomain", V(host, default_domain), .def = "",
+  .shown = "the full name in /etc/mailname, else FullyQualifiedDomainName",
+  .iis = "the computer's name",
+  .help = "The domain of addresses written without one." },
+{ "LocalDomains", V(domains, local_domains), .def = "",
+  .shown = "none",
+  .help = "Domains whose mail is written to DropDirectory.",
+  .why = "Without a SmartHost localhost is one too. This machine's own name "
+	 "is not, because the name of a web host is often a mail domain that "
+	 "is served elsewhere." },
+{ "PostmasterAddress", V(address, postmaster), .def = "",
+  .shown = "postmaster at DefaultDomain",
+  .help = "The author of reports." },
+{ "SendNdrTo", V(address, send_ndr_to), .def = "",
+  .shown = "none", .iis = "none",
+  .help = "Gets a copy of every failure report." },
+{ "SendBadTo", V(address, send_bad_to), .def = "",
+  .shown = "none", .iis = "none",
+  .help = "Gets a copy of every message that moves to BadMailDirectory." },
+
+{ "DeliveryMode", W(choice, delivery_mode, modes),
+  .def = "interactive", .flags = CONF_ANYONE, .sendmail = "DeliveryMode",
+  .sendmail_def = "background", .group = "Submission",
+  .help = "When delivery is tried: while the caller waits, behind its back, "
+	  "or by the next queue run.",
+  .why = "The letters i, b, q and d are read too. Interactive, because then a "
+	 "refusal reaches the program that caused it; ImmediateTimeout keeps "
+	 "the wait short." },
+{ "ErrorMode", W(choice, error_mode, errors), .def = "print",
+  .flags = CONF_ANYONE, .sendmail = "ErrorMode", .sendmail_def = "print",
+  .help = "How a caller learns that all recipients were refused.",
+  .why = "The letters p, m, w, e and q are read too." },
+{ "IgnoreDots", V(flag, ignore_dots), .def = "false",
+  .flags = CONF_ANYONE, .sendmail = "IgnoreDots", .sendmail_def = "false",
+  .help = "A line with a single dot does not end the message." },
+{ "Verbose", V(flag, verbose), .def = "false",
+  .flags = CONF_ANYONE, .sendmail = "Verbose", .sendmail_def = "false",
+  .help = "Show the dialogue with the server." },
+{ "ImmediateTimeout", R(seconds, immediate_timeout, 1, 86400),
+  .def = "15",
+  .help = "How long a caller may be kept waiting.",
+  .why = "After it the message is put into the queue and the caller goes on. "
+	 "Programs behind a web server have about 30 seconds." },
+{ "MaxMessageSize", R(size, max_message_size, 0, OCTETS),
+  .def = "52428800", .iis = "2097152", .sendmail = "MaxMessageSize",
+  .sendmail_def = "0",
+  .help = "The largest message accepted; 0 is no limit.",
+  .why = "Messages have grown; most servers now take 25 to 50 MB." },
+{ "HopCount", R(number, hop_count, 1, 1000), .def = "100",
+  .iis = "15", .sendmail = "MaxHopCount", .sendmail_def = "25",
+  .help = "A message with more Received fields than this is in a loop.",
+  .why = "RFC 5321 asks for at least 100; filters and lists add many." },
+
+{ "SmartHost", V(hosts, smart_hosts), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN, .iis = "none", .group = "Routes",
+  .help = "The servers that take mail for other domains, tried in this order.",
+  .why = "The forms are host, host:port, [ip], [ip]:port and [IPv6:ip]. "
+	 "Address records are looked up, never MX." },
+{ "SmartHostType", R(number, smart_host_type, 0, 2), .def = "0",
+  .shown = "2 where SmartHost is set, else 0", .flags = CONF_DOMAIN, .iis = "0",
+  .help = "0: SmartHost is not used; 1: direct first, SmartHost where that "
+	  "cannot be tried or fails for now; 2: always SmartHost.",
+  .why = "Who names a SmartHost wants it used. A section that sets SmartHost "
+	 "and not this has 2, unless it is 1 outside." },
+{ "RemoteSmtpPort", R(number, remote_port, 1, 65535), .def = "25",
+  .flags = CONF_DOMAIN, .iis = "25",
+  .help = "The port of every server, SmartHost included." },
+{ "SmtpOutboundCommandSupportOptions", V(mask, outbound_mask),
+  .def = "all", .flags = CONF_DOMAIN, .iis = "7",
+  .help = "The ESMTP verbs that may be used when a server offers them.",
+  .why = "See VERB MASKS below. Everything, because each verb is used only "
+	 "where it is offered." },
+{ "AddressFamily", W(choice, family, families), .def = "any",
+  .flags = CONF_DOMAIN,
+  .help = "Which addresses of a server are tried." },
+{ "BindAddress", V(ip, bind_address), .def = "",
+  .shown = "none", .flags = CONF_DOMAIN,
+  .help = "The local address of connections." },
+{ "NameServers", V(servers, name_servers), .def = "",
+  .shown = "the system's",
+  .help = "The DNS servers to ask." },
+{ "ConnectTimeout", R(seconds, connect_timeout, 0, 3600),
+  .def = "0", .shown = "5 while a caller waits, 30 in a queue run",
+  .flags = CONF_DOMAIN,
+  .help = "How long to wait for a connection; 0 is the default.",
+  .why = "A caller should not wait for a host that is down, a queue run "
+	 "may." },
+{ "RemoteTimeout", R(seconds, remote_timeout, 1, 86400),
+  .def = "600", .flags = CONF_DOMAIN, .iis = "600",
+  .help = "The longest wait for any reply.",
+  .why = "The limits of RFC 5321, which end at ten minutes, hold below it. "
+	 "Who waits less for the last reply sends mail twice." },
+
+{ "SmtpRemoteProgressiveRetry", R(retries, retry, 1, 10080),
+  .def = "2,5,15,30,60,240", .flags = CONF_DOMAIN, .iis = "15,30,60,240",
+  .group = "The queue",
+  .help = "Minutes from one attempt to the next; the last one repeats.",
+  .why = "IIS tries three times a minute apart before it begins its list. "
+	 "Each time varies by a fifth either way, so that messages do not "
+	 "come back all at once." },
+{ "SmtpRemoteDelayExpireMinutes",
+  R(minutes, delay_expire, -1, YEAR), .def = "720",
+  .flags = CONF_DOMAIN, .iis = "720",
+  .help = "After this time the sender is told of the delay, once; -1 is "
+	  "never." },
+{ "SmtpRemoteNDRExpireMinutes", R(minutes, ndr_expire, 0, YEAR),
+  .def = "7200", .flags = CONF_DOMAIN, .iis = "2880",
+  .help = "After this time a message is given up; 0 is at the next failed "
+	  "attempt.",
+  .why = "RFC 5321 asks for four to five days, and a server can be down for a "
+	 "weekend." },
+{ "SmtpLocalDelayExpireMinutes",
+  R(minutes, local_delay_expire, -1, YEAR), .def = "720",
+  .iis = "720",
+  .help = "As SmtpRemoteDelayExpireMinutes, for mail that cannot be written "
+	  "to DropDirectory." },
+{ "SmtpLocalNDRExpireMinutes",
+  R(minutes, local_ndr_expire, 0, YEAR), .def = "7200",
+  .iis = "2880",
+  .help = "As SmtpRemoteNDRExpireMinutes, for mail that cannot be written to "
+	  "DropDirectory." },
+{ "BadMailKeeps", W(choice, badmail_keeps, keeps), .def = "expired",
+  .help = "Which failed messages move to BadMailDirectory.",
+  .why = "Unreturnable: those whose report cannot be returned to a sender; "
+	 "expired: these, and those whose time ran out; all: every one. What "
+	 "was refused and returned is in its sender's hands already." },
+{ "MaxBadMailFolderSize", R(kbytes, badmail_max_kb, -1, INT64_C(1) << 40),
+  .def = "1048576", .iis = "0, from Exchange 2003 SP1 on",
+  .help = "The size of BadMailDirectory; over it the oldest messages go. -1 "
+	  "is no limit, 0 keeps nothing.",
+  .why = "A folder without a limit fills the disk; one that keeps nothing "
+	 "hides what went wrong." },
+{ "DropDirectoryQuota", R(size, drop_quota, 0, INT64_C(1) << 50),
+  .def = "0", .shown = "10 times MaxMessageSize",
+  .help = "When DropDirectory holds this much, local mail waits; 0 is no "
+	  "limit.",
+  .why = "IIS has the same ten times, as a box to tick." },
+
+{ "MaxRecipients", R(number, max_recipients, 1, RECIPIENTS_MAX),
+  .def = "100", .flags = CONF_DOMAIN, .iis = "100", .group = "Limits",
+  .help = "Recipients in one transaction; more are split, not refused.",
+  .why = "Every server must take 100." },
+{ "MaxBatchedMessages", R(number, max_batched, 0, 1000000),
+  .def = "100", .flags = CONF_DOMAIN, .iis = "20",
+  .help = "Messages on one connection; 0 is no limit." },
+{ "MaxSessionSize", R(size, max_session_size, 0, INT64_C(1) << 50),
+  .def = "0", .flags = CONF_DOMAIN, .iis = "10485760",
+  .help = "Octets of messages on one connection; 0 is no limit.",
+  .why = "MaxBatchedMessages is enough." },
+{ "MaxOutConnections", R(number, max_connections, 1, 100000),
+  .def = "500", .iis = "1000",
+  .help = "Connections at a time.",
+  .why = "Fewer where the file descriptors do not reach." },
+{ "MaxOutConnectionsPerDomain",
+  R(number, max_connections_per_domain, 1, 100000), .def = "20",
+  .flags = CONF_DOMAIN, .iis = "100",
+  .help = "Connections at a time to one domain.",
+  .why = "Large providers refuse more, and count it against the sender." },
+
+{ "LogFile", V(log, log_file), .def = "",
+  .shown = "none", .group = "Log",
+  .help = "Where events are logged.",
+  .why = "Without it they go to syslog, and where there is none to log in "
+	 "StateDirectory. The word stderr is for queue runs only." },
+{ "LogFormat", W(choice, log_format, formats), .def = "text",
+  .help = "Lines of text or JSON objects." },
+{ "SyslogFacility", W(name, syslog_facility, facilities),
+  .def = "mail",
+  .help = "The facility of lines sent to syslog." },
+};
+
+#define NSETTINGS (sizeof table / sizeof table[0])
+
+/* ---- the two forms of its own ---------------------------------------------------- */
+
+static bool set_retries(const struct confvalue *v, void *base,
+			const char *text, char *why)
+{
+	struct conf *c = base;
+	const char *const *list = confvalue_split(text, &c->nretry);
+	int64_t n;
+	size_t i;
+
+	(void)why;
+	for (i = 0; i < c->nretry && i < RETRY_MAX; i++) {
+		if (!confread_int(list[i], v->min, v->max, &n))
+			return false;
+		c->retry[i] = (unsigned)n;
+	}
+	return i > 0 && i == c->nretry;
+}
+
+static bool set_hosts(const struct confvalue *v, void *base, const char *text,
+		      char *why)
+{
+	struct conf *c = base;
+	const char *const *list = confvalue_split(text, &c->nsmart_hosts);
+	struct smart_host *hosts;
+	char host[HOST_SIZE];
+	const char *bad;
+	size_t i, n = c->nsmart_hosts;
+
+	(void)v;
+	hosts = confvalue_keep(xcalloc(n, sizeof *hosts));
+	c->smart_hosts = list;
+	c->smart_host_list = hosts;
+	for (i = 0; i < n; i++) {
+		bad = confread_host(list[i], strlen(list[i]), host,
+				    &hosts[i].literal, &hosts[i].port);
+		if (bad && n > 1)
+			snprintf(why, CONFVALUE_WHY,
+				 "holds \"%.80s\", which %s", list[i], bad);
+		else if (bad)
+			snprintf(why, CONFVALUE_WHY, "%s", bad);
+		if (bad)
+			return false;
+		hosts[i].host = confvalue_keep(xstrdup(host));
+	}
+	return true;
+}
+
+/* ---- what follows from other settings ------------------------------------------------- */
+
+static struct conf base;
+static size_t nlocal;		/* names in base.local_domains */
+static struct conf spare;
+static struct confsource sources = { .rows = table, .nrows = NSETTINGS,
+				     .spare = &spare };
+
+/* Is there a text for the setting with this field? */
+static bool given(const char *const *texts, size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < NSETTINGS; i++)
+		if (table[i].v.at == at)
+			return texts && texts[i];
+	return false;
+}
+#define GIVEN(texts, f) given((const char *const *)(texts), \
+			      offsetof(struct conf, f))
+
+static void apply(struct conf *c, size_t i, const char *text)
+{
+	char why[CONFVALUE_WHY];
+
+	if (!confvalue_set(&table[i].v, c, text, why))
+		bug("a setting's text or default does not read twice");
+}
+
+static void child(struct conf *c, const char **dir, const char *name)
+{
+	size_t n = strlen(c->mailroot) + strlen(name) + 2;
+	char *path;
+
+	if (**dir)
+		return;
+	*dir = path = confvalue_keep(xcalloc(n, 1));
+	snprintf(path, n, "%s/%s",
+		 strcmp(c->mailroot, "/") ? c->mailroot : "", name);
+}
+
+static void directories(struct conf *c)
+{
+	if (!*c->mailroot)
+		c->mailroot = PATH_MAILROOT;
+	c->pickup_dir = "";
+	child(c, &c->queue_dir, "Queue");
+	child(c, &c->drop_dir, "Drop");
+	child(c, &c->badmail_dir, "Badmail");
+	child(c, &c->pickup_dir, "Pickup");
+	child(c, &c->state_dir, "State");
+}
+
+static const char *qualified(const char *addr, const char *domain)
+{
+	return confvalue_keep(addr_qualify(addr, domain));
+}
+
+static void names(struct conf *c)
+{
+	char host[HOST_SIZE] = "", name[HOST_SIZE];
+
+	if (!*c->fqdn) {
+		if (gethostname(host, sizeof host - 1) != 0)
+			host[0] = '\0';
+		confread_fqdn(name, host, PATH_MAILNAME, PATH_HOSTS);
+		c->fqdn = confvalue_keep(xstrdup(name));
+	}
+	if (!*c->default_domain) {
+		/* A name without a dot makes no address anyone can answer. */
+		if (confread_mailname(name, PATH_MAILNAME) &&
+		    addr_is_fqdn(name))
+			c->default_domain = confvalue_keep(xstrdup(name));
+		else
+			c->default_domain = c->fqdn;
+	}
+	c->postmaster = qualified(*c->postmaster ? c->postmaster : "postmaster",
+				  c->default_domain);
+	c->send_ndr_to = qualified(c->send_ndr_to, c->default_domain);
+	c->send_bad_to = qualified(c->send_bad_to, c->default_domain);
+}
+
+/* texts: those that stand where SmartHost may have been given just now. */
+static void smart_host_type(struct conf *c, const char **texts)
+{
+	if (c->nsmart_hosts == 0)
+		c->smart_host_type = 0;
+	else if (c->smart_host_type == 0 && GIVEN(texts, smart_hosts) &&
+		 !GIVEN(texts, smart_host_type))
+		c->smart_host_type = 2;
+}
+
+static void settle_section(struct confsection *s)
+{
+	struct conf *c = s->conf = xcalloc(1, sizeof *c);
+	size_t i;
+
+	*c = base;
+	for (i = 0; i < NSETTINGS; i++)
+		if (s->texts[i])
+			apply(c, i, s->texts[i]);
+	smart_host_type(c, s->texts);
+}
+
+/* From texts to values: conf() first, then its variations. */
+static void settle(void)
+{
+	const char **texts = sources.texts;
+	const struct confword *w;
+	size_t i;
+
+	for (i = 0; i < NSETTINGS; i++)
+		apply(&base, i, texts && texts[i] ? texts[i] : table[i].def);
+	directories(&base);
+	names(&base);
+	smart_host_type(&base, texts);
+	if (!GIVEN(texts, drop_quota))
+		base.drop_quota = base.max_message_size * 10;
+	for (w = facilities; w->word; w++)
+		if (strcmp(w->word, base.syslog_facility) == 0)
+			base.syslog_number = w->value;
+	base.operators = "";
+	for (nlocal = 0; base.local_domains[nlocal]; )
+		nlocal++;
+	for (i = 0; i < sources.nslots; i++)
+		if (sources.slot[i])
+			settle_section(sources.slot[i]);
+}
+
+int conf_load(const char *file, char *const *environ_list,
+	      const struct conf_option *options, size_t noptions,
+	      const struct conf_caller *caller, char *error, size_t errsize)
+{
+	size_t i;
+	int status;
+
+	confsource_forget(&sources);
+	sources.error = error;
+	sources.errsize = errsize;
+	status = confsource_file(&sources, file ? file : PATH_CONF, !file);
+	if (!status && !caller->borrowed)
+		status = confsource_environ(&sources, environ_list);
+	for (i = 0; i < noptions && !status; i++)
+		status = confsource_option(&sources, options[i].text,
+					   caller->borrowed);
+	/* Half of what the operator meant is worse than the defaults. */
+	if (status)
+		confsource_forget(&sources);
+	settle();
+	return status;
+}
+
+/* ---- the questions ---------------------------------------------------------------------------- */
+
+const struct conf *conf(void)
+{
+	return &base;
+}
+
+const struct conf *conf_for(const char *domain)
+{
+	const struct confsection *s = confsource_find(&sources, domain);
+
+	return s ? s->conf : &base;
+}
+
+bool conf_is_local(const char *domain)
+{
+	if (base.smart_host_type == 0 && strcasecmp(domain, "localhost") == 0)
+		return true;
+	return bsearch(&domain, base.local_domains, nlocal, sizeof domain,
+		       confvalue_by_name);
+}
+
+/* ---- the manual ----------------------------------------------------------------------------------- */
+
+/* Prose into mdoc: a new sentence begins a new line, and nothing of it is
+ * read as a request. */
+static void put_prose(struct buf *out, const char *s)
+{
+	const char *start = s;
+
+	for (; *s; s++) {
+		if ((s == start || s[-1] == '\n') && (*s == '.' || *s == '\''))
+			buf_puts(out, "\\&");
+		if (s > start + 1 && *s == ' ' && s[-1] == '.' &&
+		    (isupper((unsigned char)s[1]) || s[1] == '-'))
+			buf_putc(out, '\n');
+		else if (*s == '\\')
+			buf_puts(out, "\\e");
+		else
+			buf_putc(out, *s);
+	}
+	buf_putc(out, '\n');
+}
+
+static const char *shown_default(const struct confrow *s)
+{
+	return s->shown ? s->shown : s->def;
+}
+
+static void put_elsewhere(struct buf *out, const char *where, const char *name,
+			  const char *def)
+{
+	buf_printf(out, "In %s%s%s: %s.\n", where, *name ? " it is " : "",
+		   name, def);
+}
+
+static void put_setting(struct buf *out, const struct confrow *s)
+{
+	buf_printf(out, ".It Cm %s\n", s->name);
+	put_prose(out, s->help);
+	if (s->why)
+		put_prose(out, s->why);
+	buf_puts(out, "Value: ");
+	confvalue_form(&s->v, out);
+	buf_printf(out, ".\nDefault: %s.\n", shown_default(s));
+	if (s->iis)
+		put_elsewhere(out, "IIS", "", s->iis);
+	if (s->sendmail)
+		put_elsewhere(out, "sendmail", strcmp(s->sendmail, s->name) ?
+			      s->sendmail : "", s->sendmail_def);
+	if (s->flags & CONF_DOMAIN)
+		buf_puts(out, "May stand in a section.\n");
+	if (s->flags & CONF_ANYONE)
+		buf_puts(out, "Anyone may set it.\n");
+}
+
+void conf_manual(struct buf *out, bool mdoc)
+{
+	size_t i;
+
+	for (i = 0; i < NSETTINGS; i++) {
+		const struct confrow *s = &table[i];
+
+		if (!mdoc) {
+			buf_printf(out, "  %-34s %s (%s)\n", s->name, s->help,
+				   *shown_default(s) ? shown_default(s) :
+				   "none");
+			continue;
+		}
+		if (s->group)
+			buf_printf(out, "%s.Ss %s\n.Bl -tag -width Ds\n",
+				   i ? ".El\n" : "", s->group);
+		put_setting(out, s);
+	}
+	if (mdoc)
+		buf_puts(out, ".El\n");
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * The numbers and paths that are fixed when the program is built, each with
+ * the reason for its value.  Every one can be given to the compiler instead:
+ * make CPPFLAGS='-DREPLY_TEXT=200'.  What an operator may want to change at
+ * run time is not here but in conf.c.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#ifndef MAILROOT_VERSION
+#define MAILROOT_VERSION "0.1"
+#endif
+
+/* ---- paths ---------------------------------------------------------- */
+
+#ifndef PATH_CONF		/* the configuration file; make SYSCONFDIR= */
+#define PATH_CONF "/etc/mailroot/mailroot.conf"
+#endif
+#ifndef PATH_MAILROOT		/* the parent of Queue, Drop, Badmail, ... */
+#define PATH_MAILROOT "/var/spool/mailroot"
+#endif
+#ifndef PATH_MAILNAME		/* Debian's name of this mail system */
+#define PATH_MAILNAME "/etc/mailname"
+#endif
+#ifndef PATH_HOSTS
+#define PATH_HOSTS "/etc/hosts"
+#endif
+#ifndef PATH_DEVLOG		/* the syslog socket */
+#define PATH_DEVLOG "/dev/log"
+#endif
+
+/* ---- limits on what comes in ----------------------------------------- */
+
+/* The whole header of a message.  A mailing list with 10,000 recipients in
+ * its To field has half of this; more is an attack or a bug. */
+#ifndef HEADER_MAX
+#define HEADER_MAX (1024 * 1024)
+#endif
+/* RFC 5322 2.1.1: a line has at most 998 octets and its CRLF. */
+#ifndef LINE_MAX_OCTETS
+#define LINE_MAX_OCTETS 998
+#endif
+/* RFC 5321 4.5.3.1.3 allows 256 for a path; real mail has longer
+ * ones (VERP, BATV), so the parser is told to stop only here. */
+#ifndef ADDRESS_MAX
+#define ADDRESS_MAX 1024
+#endif
+/* Recipients of one message.  10,000 must work; the limit exists so that
+ * memory has one. */
+#ifndef RECIPIENTS_MAX
+#define RECIPIENTS_MAX 100000
+#endif
+/* The envelope in memory: RECIPIENTS_MAX lines of ordinary length. */
+#ifndef ENVELOPE_MAX
+#define ENVELOPE_MAX (64 * 1024 * 1024)
+#endif
+/* Comments and groups may nest; beyond this depth nothing honest does. */
+#ifndef NESTING_MAX
+#define NESTING_MAX 32
+#endif
+/* Edits in one plan of lib/mime: a message with more MIME parts than this
+ * is encoded as far as the plan goes, and refused at submission beyond. */
+#ifndef MIME_EDITS_MAX
+#define MIME_EDITS_MAX 4096
+#endif
+
+/* ---- limits on what a server may send (RFC 5321 4.5.3.1.5) ----------- */
+
+#ifndef REPLY_LINE_MAX		/* the RFC asks for 512; be generous once */
+#define REPLY_LINE_MAX 4096
+#endif
+#ifndef REPLY_LINES_MAX		/* of one reply; EHLO has the longest */
+#define REPLY_LINES_MAX 256
+#endif
+/* What is kept of a reply's text: enough for the long policy refusals of the
+ * large providers, and it is stored once per recipient. */
+#ifndef REPLY_TEXT
+#define REPLY_TEXT 400
+#endif
+
+/* ---- messages at rest -------------------------------------------------- */
+
+/* Octets of free text behind "x-status: ".  Fixed, because after commit a
+ * queue file never grows. */
+#ifndef STATUS_OCTETS
+#define STATUS_OCTETS 240
+#endif
+/* A temporary file this old whose lock is free belongs to nobody alive.
+ * ImmediateTimeout and the reading of standard input are under a lock. */
+#ifndef TMP_ORPHAN_SECONDS
+#define TMP_ORPHAN_SECONDS 3600
+#endif
+/* No clock that is right reads less than this: when the program was written.
+ * A created time before it was written by a machine without a clock. */
+#ifndef BUILD_EPOCH
+#define BUILD_EPOCH 1763769600LL	/* 2025-11-22 */
+#endif
+
+/* ---- buffers ------------------------------------------------------------ */
+
+/* One read or write of message text.  64 KiB is where throughput stops
+ * growing on loopback; it exists once per session that is sending. */
+#ifndef IO_CHUNK
+#define IO_CHUNK 65536
+#endif
+/* What esmtp may have waiting for the socket before the body reader pauses. */
+#ifndef OUT_HIGH_WATER
+#define OUT_HIGH_WATER (128 * 1024)
+#endif
+/* Commands sent ahead of their replies (RFC 2920 sets no number).  64
+ * RCPTs are under 16 KiB: a server that does not read cannot dead-lock us
+ * anyway, because we read while we write. */
+#ifndef PIPELINE_MAX
+#define PIPELINE_MAX 128
+#endif
+/* With CHUNKING a message up to this size rides with its MAIL and RCPT in
+ * one round trip.  Larger ones wait for the RCPT replies: sending them for
+ * nothing would cost more than the round trip saves. */
+#ifndef BDAT_RIDE_MAX
+#define BDAT_RIDE_MAX 16384
+#endif
+
+/* ---- time-outs, seconds (RFC 5321 4.5.3.2) ------------------------------- */
+
+#ifndef TIMEOUT_GREETING
+#define TIMEOUT_GREETING 300
+#endif
+#ifndef TIMEOUT_COMMAND		/* EHLO, MAIL, RCPT, RSET */
+#define TIMEOUT_COMMAND 300
+#endif
+#ifndef TIMEOUT_DATA		/* the 354 */
+#define TIMEOUT_DATA 120
+#endif
+#ifndef TIMEOUT_BLOCK		/* no octet of the message could be sent */
+#define TIMEOUT_BLOCK 180
+#endif
+#ifndef TIMEOUT_FINAL		/* the reply to the end of data: duplicates
+				 * are made by those who wait less */
+#define TIMEOUT_FINAL 600
+#endif
+/* After a signal the wait for that last reply is cut to this. */
+#ifndef TIMEOUT_SIGNAL
+#define TIMEOUT_SIGNAL 5
+#endif
+/* RFC 8305 5: the next address is tried when the one before has not answered
+ * for this long (milliseconds). */
+#ifndef RACE_STAGGER_MS
+#define RACE_STAGGER_MS 250
+#endif
+/* One name's DNS look-up, all tries together. */
+#ifndef TIMEOUT_DNS
+#define TIMEOUT_DNS 20
+#endif
+/* "BDAT hung here" is remembered for a host for a day. */
+#ifndef BDAT_MEMORY_SECONDS
+#define BDAT_MEMORY_SECONDS 86400
+#endif
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * The engine's inside, shared by its three rooms:
+ *
+ *   deliver.c	whose turn it is: messages, jobs, hops, limits
+ *   hop.c	where a hop is: hosts by setting or MX, their addresses
+ *   session.c	one connection: connecting, the dialogue, the message text
+ *
+ * A parcel is a message we were given.  Its recipients for one hop, at most
+ * MaxRecipients, are a job: one transaction.  A session carries jobs of one
+ * hop, one after another.  Owners: deliver owns parcels, hops and sessions; a
+ * hop owns the jobs that wait, a session the one it carries.
+ */
+#ifndef OUT_ENGINE_H
+#define OUT_ENGINE_H
+
+#include "dns.h"
+#include "esmtp.h"
+#include "lib/mime.h"
+#include "out/deliver.h"
+#include "out/race.h"
+
+/* A message we were given. */
+struct parcel {
+	struct parcel *next;
+	uint32_t n;
+	char id[32];
+	int fd;
+	const struct envelope *env;
+	off_t text_at;
+	uint64_t size;
+	unsigned jobs;			/* not finished yet */
+	bool planned;			/* plan says how to make it 7-bit */
+	bool unmendable;
+	struct mime_plan plan;
+	uint64_t mended_size;
+};
+
+/* One transaction to be. */
+struct job {
+	struct job *next;
+	struct parcel *parcel;
+	size_t nrcpt, open, cap;	/* open: without a fate yet */
+	unsigned again;			/* times it went back for a new session */
+	struct {
+		uint32_t rcpt;		/* index in the envelope */
+		bool settled;
+	} to[];
+};
+
+/* A host of a hop. */
+struct host {
+	char name[256];
+	bool literal;
+	unsigned port;
+	enum { HOST_NEW, HOST_ASKING, HOST_READY, HOST_BAD } state;
+	bool helo, no_bdat, proven;
+	size_t naddr;
+	struct dns_address *addr;
+	struct reply why;		/* HOST_BAD */
+	bool shut;			/* its greeting was 521 or 554 */
+	unsigned losses;		/* transactions lost since one went well */
+};
+
+struct hop {
+	struct hop *next, *hash_next, *touched_next;
+	struct deliver *d;
+	struct route route;
+	enum { HOP_NEW, HOP_ASKING, HOP_READY, HOP_FAILED } state;
+	struct reply why;		/* HOP_FAILED */
+	char why_host[256];
+	struct host *hosts;
+	size_t nhosts;
+	bool proven;			/* a session was up: more may follow */
+	struct dns_query *query;	/* MX, or addresses of a host */
+	size_t asking;			/* that host */
+	struct job *jobs, **jobs_end;	/* ready to go */
+	struct job *building;		/* while a message is taken apart */
+	uint32_t *queued;		/* messages whose turn has not come: a
+					 * ring */
+	size_t qfirst, qlen, qcap;
+	unsigned wanted;		/* asked for and not answered */
+	unsigned sessions;
+};
+
+struct session {
+	struct session *next;
+	struct hop *hop;
+	struct job *job;		/* NULL: idle */
+	size_t host;			/* index in hop->hosts */
+	enum { S_WAITING_HOST, S_CONNECTING, S_UP, S_DEAD } state;
+	struct race *race;
+	struct stream *stream;
+	struct esmtp *esmtp;
+	struct timer *timer;
+	uint64_t progress;		/* esmtp_progress when it was set */
+	char name[80];			/* EHLO */
+	char address[64];
+	bool in_transaction, settled_any, was_up;
+	struct reply last;		/* why the host before did not do */
+	char last_host[256];
+	unsigned too_small;		/* hosts, for this job */
+	struct esmtp_rcpt *rcpt;	/* of the transaction */
+	size_t *rcpt_index;		/* in job->to */
+	size_t nrcpt;
+	struct mime_reader reader;	/* of a message made 7-bit */
+	uint64_t reader_at;
+	bool mending;
+	unsigned messages;		/* carried so far */
+	uint64_t octets;
+};
+
+struct deliver {
+	struct deliver_setup set;
+	struct dns *dns;
+	struct timer *kick;		/* pump soon, not from inside */
+	struct parcel *parcels;
+	struct hop *hops;
+	struct session *sessions;
+	unsigned nsessions, max_sessions, nhops;
+	struct hop *hash[4096];
+	struct { uint32_t n; struct hop *hop; } *wanted;
+	size_t nwanted, wanted_cap;
+	uint64_t nqueued;
+	uint64_t connections, transactions;
+	bool stopped;
+	int64_t stop_at;
+	struct reply stop_why;
+};
+
+/* deliver.c */
+void engine_kick(struct deliver *d);
+void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
+		 uint32_t rcpt, const struct reply *r, const struct hop *hop,
+		 const char *host, const char *address, bool unsure);
+/* Recipient k of the job has its fate. */
+void job_settle(struct hop *hop, struct job *job, size_t k,
+		const struct reply *r, const char *host, const char *address,
+		bool unsure);
+/* All that are open get this, then the job is finished and freed. */
+void job_end(struct hop *hop, struct job *job, const struct reply *r,
+	     const char *host, const char *address, bool unsure);
+/* Back to the head of its hop. */
+void job_put_back(struct hop *hop, struct job *job);
+/* The next job for a session of this hop, NULL none now. */
+struct job *hop_next_job(struct hop *hop);
+/* Others wait for a connection: this session had its turn. */
+bool hop_should_yield(const struct hop *hop);
+
+/* hop.c */
+/* Finds the hosts; hop->state tells; engine_kick when it changed. */
+void hop_resolve(struct hop *hop);
+/* The first host from index i on that is not bad; nhosts: none. */
+size_t hop_host_from(const struct hop *hop, size_t i);
+/* Makes host i ready or bad, asking DNS; session_host_known when it is. */
+void hop_need_host(struct hop *hop, size_t i);
+void host_bad(struct hop *hop, size_t i, const struct reply *why);
+/* What is to be said when no host is left. */
+void hop_verdict(const struct hop *hop, struct reply *r, char host[256]);
+void hop_free(struct hop *hop);
+
+/* session.c */
+void session_new(struct hop *hop, struct job *job);
+/* Host i of the hop has become ready or bad. */
+void session_host_known(struct hop *hop, size_t i);
+/* An idle session gets work. */
+void session_take(struct session *s, struct job *job);
+/* QUIT and away: only for an idle one. */
+void session_quit(struct session *s);
+/* Away without a word. */
+void session_drop(struct session *s);
+bool session_critical(const struct session *s);
+void session_limit(struct session *s, int64_t at);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * What outlives a process without being mail: small files in the State
+ * directory, written whole by rename, read without a lock.  All of it is only
+ * advice; a missing, unreadable or damaged file means nothing is known.
+ */
+#ifndef OUT_STATE_H
+#define OUT_STATE_H
+
+#include <stdbool.h>
+#include <time.h>
+
+/* Did this host meet BDAT with silence within BDAT_MEMORY_SECONDS? */
+bool state_no_bdat(const char *host, time_t now);
+void state_set_no_bdat(const char *host, time_t now);
+
+#endif
