@@ -8,10 +8,11 @@ DESTDIR ?=
 LOCALSTATEDIR ?= /var
 
 L1 = lib/buf lib/log lib/reply lib/util
-L2 = lib/envelope lib/addr lib/header lib/mime lib/codec lib/verb
+L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime lib/mimehead lib/mimeline \
+	lib/mimeread lib/codec lib/verb lib/confread lib/confsource lib/confvalue
 L3 = dns lib/loop lib/stream
 L4 = conf queue esmtp out/route
-L5 = in/submit in/message out/deliver out/hop out/session out/race out/settle out/run out/drop out/bounce out/mailq out/state
+L5 = in/submit in/message out/deliver out/hop out/session out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state
 L6 = sendmail
 MODULES = $(L1) $(L2) $(L3) $(L4) $(L5)
 
@@ -45,7 +46,7 @@ $(B)/%.o: %.c
 $(B)/tests/%: tests/%.c $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MF $@.d $(LDFLAGS) $(LINK) -o $@ $< $(OBJ) $(LIBS)
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path '*/peers' -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 deps:
 	./tests/deps

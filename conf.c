@@ -509,19 +509,25 @@ bool conf_is_local(const char *domain)
 
 /* ---- the manual ----------------------------------------------------------------------------------- */
 
-/* Prose into mdoc: a new sentence begins a new line, and nothing of it is
- * read as a request. */
+/* Prose into mdoc: a new sentence begins a new line, long lines are broken,
+ * and nothing of it is read as a request. */
 static void put_prose(struct buf *out, const char *s)
 {
 	const char *start = s;
+	unsigned column = 0;
 
-	for (; *s; s++) {
-		if ((s == start || s[-1] == '\n') && (*s == '.' || *s == '\''))
-			buf_puts(out, "\\&");
-		if (s > start + 1 && *s == ' ' && s[-1] == '.' &&
-		    (isupper((unsigned char)s[1]) || s[1] == '-'))
+	for (; *s; s++, column++) {
+		bool sentence = s > start && s[-1] == '.' &&
+				(isupper((unsigned char)s[1]) || s[1] == '-');
+
+		if (*s == ' ' && (sentence || column > 64)) {
 			buf_putc(out, '\n');
-		else if (*s == '\\')
+			column = 0;
+			continue;
+		}
+		if (column == 0 && (*s == '.' || *s == '\''))
+			buf_puts(out, "\\&");
+		if (*s == '\\')
 			buf_puts(out, "\\e");
 		else
 			buf_putc(out, *s);
@@ -543,13 +549,20 @@ static void put_elsewhere(struct buf *out, const char *where, const char *name,
 
 static void put_setting(struct buf *out, const struct confrow *s)
 {
+	struct buf form;
+
 	buf_printf(out, ".It Cm %s\n", s->name);
 	put_prose(out, s->help);
 	if (s->why)
 		put_prose(out, s->why);
-	buf_puts(out, "Value: ");
-	confvalue_form(&s->v, out);
-	buf_printf(out, ".\nDefault: %s.\n", shown_default(s));
+	buf_init(&form, CONFVALUE_WHY);
+	buf_puts(&form, "Value: ");
+	confvalue_form(&s->v, &form);
+	buf_putc(&form, '.');
+	buf_puts(out, ".Pp\n");
+	put_prose(out, buf_str(&form));
+	buf_free(&form);
+	buf_printf(out, "Default: %s.\n", shown_default(s));
 	if (s->iis)
 		put_elsewhere(out, "IIS", "", s->iis);
 	if (s->sendmail)

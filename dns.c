@@ -87,7 +87,7 @@ struct dns {
 	unsigned long heard;	/* times a server sent something */
 };
 
-/* ---- questions and their end --------------------------------------------- */
+/* ---- questions and their end ---------------------------------------- */
 
 static void query_free(struct dns_query *q)
 {
@@ -175,12 +175,12 @@ static void on_time(void *ctx)
 	forget(q);
 }
 
-/* ---- the sentences ------------------------------------------------------- */
+/* ---- the sentences -------------------------------------------------- */
 
 /* The addresses of the servers that were asked. */
 static void server_names(struct dns *d, struct buf *b)
 {
-#if ARES_VERSION >= 0x011800		/* 1.24 */
+#if ARES_VERSION >= 0x011c00		/* 1.28, where the other is deprecated */
 	char *csv = d->channel ? ares_get_servers_csv(d->channel) : NULL;
 
 	buf_puts(b, csv && *csv ? csv : "the name server");
@@ -260,7 +260,7 @@ static void explain(struct dns_query *q)
 		explain_retry(q);
 }
 
-/* ---- c-ares in the loop -------------------------------------------------- */
+/* ---- c-ares in the loop --------------------------------------------- */
 
 /* After every call into c-ares: when it wants to be called next. */
 static void rearm(struct dns *d)
@@ -345,7 +345,7 @@ static int channel_open(struct dns *d)
 	/* Names are absolute: no dots asked for (0), no domains to append
 	 * (none), no aliases of the user's. */
 	o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
-#if ARES_VERSION >= 0x011f00		/* 1.31 */
+#ifdef ARES_OPT_QUERY_CACHE
 	mask |= ARES_OPT_QUERY_CACHE;	/* for zero seconds: none */
 #endif
 	status = ares_library_init(ARES_LIB_INIT_ALL);
@@ -364,7 +364,7 @@ static int channel_open(struct dns *d)
 	return status;
 }
 
-/* ---- address answers ----------------------------------------------------- */
+/* ---- address answers ------------------------------------------------ */
 
 static void add_address(struct dns_query *q, const struct sockaddr *sa,
 			socklen_t len)
@@ -412,7 +412,7 @@ static void on_addresses(void *ctx, int status, int timeouts,
 		ares_freeaddrinfo(res);
 }
 
-/* ---- MX answers ---------------------------------------------------------- */
+/* ---- MX answers ----------------------------------------------------- */
 
 /* The records of an answer, before they are put in order. */
 struct found {
@@ -565,7 +565,7 @@ static void ask_mx(struct dns_query *q)
 
 #endif
 
-/* ---- asking -------------------------------------------------------------- */
+/* ---- asking --------------------------------------------------------- */
 
 /* A question without parts yet.  A name too long to keep is cut, and so too
  * long to be legal. */
@@ -610,18 +610,31 @@ static socklen_t literal(const char *name, struct sockaddr_storage *sa)
 	return address_parse(tagged ? inner + 5 : inner, 0, sa);
 }
 
+/* An address that needs no asking.  The MX of an address is the address:
+ * DNS_NODATA says so. */
+static void known(struct dns_query *q, const char *text, int family)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = literal(text, &sa);
+
+	if (!q->mx && (family == AF_UNSPEC || family == sa.ss_family))
+		add_address(q, (struct sockaddr *)&sa, len);
+	learn(q, ARES_ENODATA);
+}
+
 /* What can be answered, or not be asked, without DNS.  False: ask. */
 static bool answer_now(struct dns_query *q, int family)
 {
 	struct sockaddr_storage sa;
-	socklen_t len = literal(q->name, &sa);
 	int status;
 
-	if (len > 0) {
-		/* the MX of an address is the address: DNS_NODATA */
-		if (!q->mx && (family == AF_UNSPEC || family == sa.ss_family))
-			add_address(q, (struct sockaddr *)&sa, len);
-		learn(q, ARES_ENODATA);
+	if (literal(q->name, &sa) > 0) {
+		known(q, q->name, family);
+	} else if (strcasecmp(q->name, "localhost") == 0 ||
+		   ends_with_nocase(q->name, ".localhost")) {
+		/* RFC 6761 6.3; and c-ares 1.18 loses memory over it */
+		known(q, "127.0.0.1", family);
+		known(q, "::1", family);
 	} else if (!addr_is_hostname(q->name)) {
 		q->illegal = true;
 	} else {
@@ -682,7 +695,7 @@ void dns_cancel(struct dns_query *q)
 		forget(q);
 }
 
-/* ---- opening and closing ------------------------------------------------- */
+/* ---- opening and closing -------------------------------------------- */
 
 /* "ip[:port]" as c-ares reads it, behind what is in b.  An IPv6 address with
  * a port wears brackets. */

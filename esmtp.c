@@ -38,9 +38,8 @@
 enum command {
 	NOTHING,		/* wait for a reply, for text, the caller */
 	GREETING,		/* never said, but awaited like a reply */
-	EHLO, HELO, RSET, MAIL, RCPT, DATA, BDAT,
+	EHLO, HELO, RSET, MAIL, RCPT, DATA, BDAT, QUIT,
 	END,			/* the lone dot */
-	QUIT,
 	COMMANDS,
 };
 
@@ -114,18 +113,15 @@ struct esmtp {
 	struct sent sent[PIPELINE_MAX];		/* a ring: s.waiting entries */
 	size_t oldest;
 	struct sent heard;	/* whose reply is being learned from */
-
 	struct buf out;
 	uint64_t said;		/* octets ever put into out */
 	uint64_t progress;
-
 	struct buf line;	/* the reply line that is coming in */
 	unsigned lines;		/* complete ones of this reply */
 	int code;
 	char text[TEXT_KEPT];
 	size_t ntext;
 	uint64_t came_at;	/* octets that had left when it began */
-
 	bool closed;
 	struct esmtp_end end;
 };
@@ -194,34 +190,33 @@ static enum command next_command(const struct session *s,
 
 /* ---- the commands ------------------------------------------------------- */
 
-static put_fn put_word, put_hello, put_mail, put_rcpt, put_data, put_bdat,
-	      put_end;
-static learn_fn learn_hello, learn_rset, learn_mail, learn_rcpt, learn_text;
+static put_fn put_word, put_mail, put_rcpt, put_text;
+static learn_fn learn_hello, learn_mail, learn_rcpt, learn_text;
 
 static const struct row commands[COMMANDS] = {
 	[NOTHING] = { "no command", 0, false, 0, REPLY_TO_HOST, NULL, NULL },
 	[GREETING] = { "the connection", TIMEOUT_GREETING, false, 2,
 		       REPLY_TO_HOST, NULL, learn_hello },
 	[EHLO] = { "EHLO", TIMEOUT_COMMAND, false, 2,
-		   REPLY_TO_HOST, put_hello, learn_hello },
+		   REPLY_TO_HOST, put_word, learn_hello },
 	[HELO] = { "HELO", TIMEOUT_COMMAND, false, 2,
-		   REPLY_TO_HOST, put_hello, learn_hello },
+		   REPLY_TO_HOST, put_word, learn_hello },
 	[RSET] = { "RSET", TIMEOUT_COMMAND, true, 2,
-		   REPLY_TO_HOST, put_word, learn_rset },
+		   REPLY_TO_HOST, put_word, learn_hello },
 	[MAIL] = { "MAIL FROM", TIMEOUT_COMMAND, true, 2,
 		   REPLY_TO_MAIL, put_mail, learn_mail },
 	[RCPT] = { "RCPT TO", TIMEOUT_COMMAND, true, 2,
 		   REPLY_TO_RCPT, put_rcpt, learn_rcpt },
 	[DATA] = { "DATA", TIMEOUT_DATA, false, 3,
-		   REPLY_TO_MESSAGE, put_data, learn_text },
+		   REPLY_TO_MESSAGE, put_text, learn_text },
 	[BDAT] = { "BDAT", TIMEOUT_FINAL, false, 2,
-		   REPLY_TO_MESSAGE, put_bdat, learn_text },
+		   REPLY_TO_MESSAGE, put_text, learn_text },
 	[END] = { "the end of data", TIMEOUT_FINAL, false, 2,
-		  REPLY_TO_MESSAGE, put_end, learn_text },
+		  REPLY_TO_MESSAGE, put_text, learn_text },
 	[QUIT] = { "QUIT", 0, false, 2, REPLY_TO_HOST, put_word, NULL },
 };
 
-/* ---- how a session ends ------------------------------------------------- */
+/* ---- how recipients, and sessions, end ---------------------------------- */
 
 /* Octets that have left: the caller takes them off the front of out. */
 static uint64_t left(const struct esmtp *e)
@@ -243,8 +238,10 @@ static void close_session(struct esmtp *e, const struct reply *why)
 	/* Never a verdict on a recipient that was not settled with it. */
 	e->end.why.to = REPLY_TO_HOST;
 	e->end.at_greeting = !e->s.greeted;
-	/* What is announced and then not known would be met again. */
-	e->end.after_bdat |= e->s.bdat_unknown;
+	/* Some firewalls drop a connection at a verb they do not know.  And
+	 * what is announced but not understood would be met again. */
+	e->end.after_bdat = e->s.bdat_unknown ||
+		(why->local && e->s.waiting && e->s.last == BDAT);
 	e->end.after_end = esmtp_end_given(e) && e->t.end_at <= left(e);
 	e->closed = true;
 	/* Above all not the rest of a message, or its end. */
@@ -262,15 +259,6 @@ static void fail(struct esmtp *e, const char *status, const char *what,
 		    commands[awaited(e)].name, *said ? ": " : "", said);
 	close_session(e, &why);
 }
-
-/* The server does not speak SMTP. */
-static void nonsense(struct esmtp *e, const char *what, const char *said)
-{
-	e->end.after_bdat = awaited(e) == BDAT;
-	fail(e, "4.5.0", what, said);
-}
-
-/* ---- recipients --------------------------------------------------------- */
 
 static void move(struct transaction *t, size_t i, enum stage to)
 {
@@ -302,23 +290,20 @@ static void settle_stage(struct esmtp *e, enum stage stage,
 
 /* ---- how a command is put ----------------------------------------------- */
 
+/* EHLO, HELO, RSET, QUIT. */
 static void put_word(struct esmtp *e, enum command c)
 {
 	buf_puts(&e->out, commands[c].name);
-}
-
-static void put_hello(struct esmtp *e, enum command c)
-{
-	buf_printf(&e->out, "%s %s", commands[c].name, e->setup.name);
+	if (c == EHLO || c == HELO)
+		buf_printf(&e->out, " %s", e->setup.name);
 }
 
 /* " WORD=value", if the server knows the verb and there is a value. */
 static bool put_extra(struct esmtp *e, uint64_t verb, const char *word,
 		      const char *value)
 {
-	if (!(e->s.offers & verb) || !value)
-		return false;
-	return buf_printf(&e->out, " %s=%s", word, value);
+	return e->s.offers & verb && value &&
+	       buf_printf(&e->out, " %s=%s", word, value);
 }
 
 static void put_mail(struct esmtp *e, enum command c)
@@ -359,25 +344,17 @@ static void put_rcpt(struct esmtp *e, enum command c)
 	move(t, t->next, ASKED);
 }
 
-static void put_data(struct esmtp *e, enum command c)
+static void put_text(struct esmtp *e, enum command c)
 {
-	e->t.text = TEXT_ASKED;
-	put_word(e, c);
-}
+	struct transaction *t = &e->t;
 
-/* RFC 3030 2: the octets follow at once, as many as said, no dots stuffed. */
-static void put_bdat(struct esmtp *e, enum command c)
-{
-	e->t.text = e->t.m.size ? TEXT_OPEN : TEXT_GIVEN;
-	buf_printf(&e->out, "%s %" PRIu64 " LAST", commands[c].name,
-		   e->t.m.size);
-}
-
-static void put_end(struct esmtp *e, enum command c)
-{
-	(void)c;
-	e->t.text = TEXT_GIVEN;
-	buf_putc(&e->out, '.');
+	t->text = c == DATA ? TEXT_ASKED : TEXT_GIVEN;
+	if (c == BDAT && t->m.size)
+		t->text = TEXT_OPEN;
+	buf_puts(&e->out, c == END ? "." : commands[c].name);
+	/* RFC 3030 2: the octets follow at once, as many as said here. */
+	if (c == BDAT)
+		buf_printf(&e->out, " %" PRIu64 " LAST", t->m.size);
 }
 
 /* ---- what a reply teaches ----------------------------------------------- */
@@ -411,28 +388,22 @@ static void learn_keyword(struct esmtp *e, const char *line, size_t n)
 	}
 }
 
-/* The greeting, EHLO, HELO. */
+/* And RSET: who refuses that is out of step. */
 static void learn_hello(struct esmtp *e, const struct reply *r)
 {
-	if (e->heard.command == EHLO && r->code >= 500) {
+	enum command c = e->heard.command;
+
+	if (c == EHLO && r->code >= 500) {
 		/* RFC 5321 3.2: an old server may know only HELO. */
 		e->s.helo = true;
 		e->s.offers = e->s.size_limit = 0;
 	} else if (r->code >= 400) {
 		close_session(e, r);
-	} else if (e->heard.command == GREETING) {
-		e->s.greeted = true;
 	} else {
-		e->s.ready = true;
+		e->s.greeted = true;
+		e->s.ready = c != GREETING;
+		e->s.stale = false;
 	}
-}
-
-/* RSET cannot be refused (RFC 5321 4.1.1.5): who does is out of step. */
-static void learn_rset(struct esmtp *e, const struct reply *r)
-{
-	if (r->code >= 400)
-		close_session(e, r);
-	e->s.stale = false;
 }
 
 /* RFC 5321 4.1.1.11: it may be only the parameters that are refused. */
@@ -532,16 +503,12 @@ static void say(struct esmtp *e, enum command c)
 	*sent = (struct sent){ .command = c, .of = &e->t, .rcpt = e->t.next };
 	commands[c].put(e, c);
 	n = buf_len(&e->out) - before;
-	if (!buf_puts(&e->out, "\r\n")) {
-		fail(e, "4.3.0", "no room for a command", commands[c].name);
-		return;
-	}
-	line = buf_data(&e->out) + before;
 	/* The last door before the wire: one command is one line, whatever an
 	 * address has been through. */
-	if (memchr(line, '\r', n) || memchr(line, '\n', n)) {
-		fail(e, "4.3.0", "a line end inside a command",
-		     commands[c].name);
+	if (!buf_puts(&e->out, "\r\n") ||
+	    memchr(line = buf_data(&e->out) + before, '\r', n) ||
+	    memchr(line, '\n', n)) {
+		fail(e, "4.3.0", "no proper command", commands[c].name);
 		return;
 	}
 	trace(e, '>', line, n);
@@ -601,15 +568,13 @@ static void hear(struct esmtp *e)
 	reply_remote(&r, commands[c].to, e->code, e->text, e->ntext,
 		     e->setup.mask & VERB_ENHANCEDSTATUS);
 	e->progress++;
-	if (c == NOTHING && e->code == 421) {	/* idle for too long */
+	if (c == NOTHING && e->code == 421)	/* idle for too long */
 		close_session(e, &r);
+	else if (c == NOTHING || (!yes && e->code < 400) || (yes && early))
+		fail(e, "4.5.0", "unexpected words",
+		     reply_print(&r, said, sizeof said));
+	if (e->closed)
 		return;
-	}
-	if (c == NOTHING || (!yes && e->code < 400) || (yes && early)) {
-		nonsense(e, "unexpected words",
-			 reply_print(&r, said, sizeof said));
-		return;
-	}
 	/* Text that was promised with BDAT and stands whole in the output will
 	 * leave, and the server skips it (RFC 3030 2): still in step. */
 	early &= c == END || e->t.text != TEXT_GIVEN;
@@ -624,19 +589,6 @@ static void hear(struct esmtp *e)
 	if (e->code == 421 || early)
 		close_session(e, &r);
 	speak(e);
-}
-
-/* The text behind the code, lines joined by LF, cut where it is too long. */
-static void keep_text(struct esmtp *e, const char *p, size_t n)
-{
-	if (e->lines == 1)
-		e->ntext = 0;
-	else if (e->ntext < sizeof e->text)
-		e->text[e->ntext++] = '\n';
-	if (n > sizeof e->text - e->ntext)
-		n = sizeof e->text - e->ntext;
-	memcpy(e->text + e->ntext, p, n);
-	e->ntext += n;
 }
 
 /*
@@ -656,15 +608,24 @@ static void hear_line(struct esmtp *e, const char *line, size_t n)
 	if (i < 3 || (n > 3 && !more && line[3] != ' ') || code > 599 ||
 	    (e->lines > 0 && code != e->code) || e->lines == REPLY_LINES_MAX) {
 		printable(shown, sizeof shown, line, n);
-		nonsense(e, e->lines == REPLY_LINES_MAX ? "endless lines" :
-			 "garbage", shown);
+		fail(e, "4.5.0", e->lines == REPLY_LINES_MAX ?
+		     "endless lines" : "garbage", shown);
 		return;
 	}
 	e->code = code;
 	e->lines++;
-	keep_text(e, line + skip, n - skip);
+	line += skip;
+	n -= skip;
 	if (e->lines > 1 && awaited(e) == EHLO)
-		learn_keyword(e, line + skip, n - skip);
+		learn_keyword(e, line, n);
+	if (e->lines == 1)
+		e->ntext = 0;
+	else if (e->ntext < TEXT_KEPT)
+		e->text[e->ntext++] = '\n';
+	if (n > TEXT_KEPT - e->ntext)
+		n = TEXT_KEPT - e->ntext;
+	memcpy(e->text + e->ntext, line, n);
+	e->ntext += n;
 	if (!more) {
 		e->lines = 0;
 		hear(e);
@@ -718,7 +679,7 @@ void esmtp_input(struct esmtp *e, const char *p, size_t n)
 		lf = memchr(p, '\n', n);
 		take = lf ? (size_t)(lf - p) + 1 : n;
 		if (!buf_put(&e->line, p, take)) {
-			nonsense(e, "a line too long", "...");
+			fail(e, "4.5.0", "a line too long", "...");
 			return;
 		}
 		if (!lf)
@@ -734,15 +695,10 @@ void esmtp_input(struct esmtp *e, const char *p, size_t n)
 
 void esmtp_lost(struct esmtp *e, const char *why)
 {
-	const struct sent *oldest = &e->sent[e->oldest];
-
 	if (e->closed)
 		return;
-	e->end.at_ehlo = awaited(e) == EHLO && oldest->end_at <= left(e) &&
+	e->end.at_ehlo = awaited(e) == EHLO && buf_len(&e->out) == 0 &&
 			 e->lines == 0 && buf_len(&e->line) == 0;
-	/* Some firewalls drop a connection at a verb they do not know.  BDAT
-	 * is the last command as long as it is unanswered. */
-	e->end.after_bdat = e->s.waiting > 0 && e->s.last == BDAT;
 	fail(e, "4.4.2", why, "");
 }
 
@@ -751,14 +707,15 @@ void esmtp_timeout(struct esmtp *e)
 	if (e->closed)
 		return;
 	esmtp_lost(e, "timed out");
-	/* HELO is no cure for silence: it would only last longer. */
-	e->end.at_ehlo = false;
+	e->end.at_ehlo = false;		/* HELO is no cure for silence */
 }
 
-struct buf *esmtp_output(struct esmtp *e)
-{
-	return &e->out;
-}
+struct buf *esmtp_output(struct esmtp *e) { return &e->out; }
+uint64_t esmtp_progress(const struct esmtp *e) { return e->progress; }
+uint64_t esmtp_offers(const struct esmtp *e) { return e->s.offers; }
+uint64_t esmtp_size_limit(const struct esmtp *e) { return e->s.size_limit; }
+uint64_t esmtp_body_at(const struct esmtp *e) { return e->t.at; }
+const struct esmtp_end *esmtp_ended(const struct esmtp *e) { return &e->end; }
 
 unsigned esmtp_time_limit(const struct esmtp *e)
 {
@@ -769,21 +726,6 @@ unsigned esmtp_time_limit(const struct esmtp *e)
 	    (e->t.text == TEXT_GIVEN && e->t.end_at > left(e)))
 		return TIMEOUT_BLOCK;
 	return commands[awaited(e)].limit;
-}
-
-uint64_t esmtp_progress(const struct esmtp *e)
-{
-	return e->progress;
-}
-
-uint64_t esmtp_offers(const struct esmtp *e)
-{
-	return e->s.offers;
-}
-
-uint64_t esmtp_size_limit(const struct esmtp *e)
-{
-	return e->s.size_limit;
 }
 
 void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail)
@@ -799,8 +741,7 @@ void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail)
 	t->bdat = e->s.offers & VERB_CHUNKING && !e->setup.no_bdat &&
 		  !e->s.bdat_unknown;
 	if (mail->eight_bit && !(e->s.offers & VERB_8BITMIME)) {
-		/* The caller should have encoded it; RFC 6152 3 forbids us to
-		 * send it raw. */
+		/* RFC 6152 3: never raw.  The caller should have encoded it. */
 		reply_local(&r, REPLY_TO_MESSAGE, 451, "4.6.3",
 			    "8-bit text for a server without 8BITMIME");
 		t->mail = NO;
@@ -809,27 +750,21 @@ void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail)
 	speak(e);
 }
 
-uint64_t esmtp_body_at(const struct esmtp *e)
-{
-	return e->t.at;
-}
-
 void esmtp_body(struct esmtp *e, const char *p, size_t n)
 {
 	struct transaction *t = &e->t;
 	size_t before = buf_len(&e->out);
 	char remark[64];
 
-	if (esmtp_phase(e) != ESMTP_BODY || n > t->m.size - t->at ||
-	    (n == 0 && t->m.size > 0))
+	if (esmtp_phase(e) != ESMTP_BODY || n == 0 ||
+	    n > t->m.size - t->at)
 		bug("esmtp_body: not this text, not now");
-	if (n > 0 && t->bdat)
+	if (t->bdat)
 		buf_put(&e->out, p, n);
-	else if (n > 0)
+	else
 		stuff_dots(&t->bol, p, n, &e->out);
 	t->at += n;
-	/* The text has CRLF lines only; if its last has none all the same, the
-	 * dot must not become its end. */
+	/* A last line without its end must not get the dot for one. */
 	if (t->at == t->m.size && !t->bdat && !t->bol)
 		buf_puts(&e->out, "\r\n");
 	if (e->out.failed) {
@@ -863,9 +798,4 @@ void esmtp_quit(struct esmtp *e)
 	say(e, QUIT);
 	reply_local(&e->end.why, REPLY_TO_HOST, 451, "4.3.0", "we have left");
 	e->closed = true;
-}
-
-const struct esmtp_end *esmtp_ended(const struct esmtp *e)
-{
-	return &e->end;
 }

@@ -609,14 +609,14 @@ int queue_reschedule(struct message *m, time_t due)
 }
 
 /* Another file system: a message of its own there, committed, before the name
- * here goes. */
-static int copy_to(struct message *m, struct queue *to)
+ * here goes.  From then on m is the one there: marks must not miss it. */
+static int move_by_copy(struct message *m, struct queue *to)
 {
 	struct message *copy = queue_new(to, m->id);
 	char chunk[IO_CHUNK];
 	off_t at = 0, end = m->text_at + (off_t)m->text_size;
 	size_t n;
-	int r = -1, err;
+	int r = -1, err, fd = m->fd;
 
 	if (!copy)
 		return -1;
@@ -628,8 +628,13 @@ static int copy_to(struct message *m, struct queue *to)
 			goto out;
 	}
 	r = queue_commit(copy, m->due);
-	if (r != 0 && errno == EEXIST)
-		r = 0;
+	if (r == 0 || errno == EEXIST)
+		r = unlinkat(m->q->dir, m->name, 0);		/* 13 */
+	if (r == 0 && copy->committed) {
+		m->q = to;
+		m->fd = copy->fd;
+		copy->fd = fd;
+	}
 out:
 	err = errno;
 	if (!copy->committed)
@@ -655,9 +660,7 @@ int queue_move(struct message *m, struct queue *to)
 	}
 	if (errno == EEXIST && sync_dir(to->dir) == 0)
 		return unlinkat(from->dir, m->name, 0);
-	if (errno != EXDEV || copy_to(m, to) != 0)
-		return -1;
-	return unlinkat(from->dir, m->name, 0);				/* 13 */
+	return errno == EXDEV ? move_by_copy(m, to) : -1;
 }
 
 /* ---- the schedule ------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Live bytes are [start, end) of mem.  "failed" is sticky: once an append
@@ -50,8 +51,11 @@ void buf_drop(struct buf *b, size_t n);
 void buf_cut(struct buf *b, size_t n);
 
 static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
-/* The bytes; valid until the next append. */
-static inline char *buf_data(const struct buf *b) { return b->mem + b->start; }
+/* The bytes; valid until the next append; never NULL. */
+static inline char *buf_data(const struct buf *b)
+{
+	return b->mem ? b->mem + b->start : (char *)(uintptr_t)"";
+}
 /* The bytes with a NUL behind them (not counted); "" when empty or when there
  * is no memory.  Valid until the next append. */
 const char *buf_str(struct buf *b);

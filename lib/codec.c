@@ -568,8 +568,8 @@ static size_t word_fill(const char *s, size_t n, size_t room, bool utf8, bool q)
 bool encoded_words(struct buf *out, const char *s, size_t n, size_t column)
 {
 	bool utf8 = utf8_valid(s, n);
-	/* Q can be read by eye, so it may be longer by a half. */
-	bool q = q_width(s, n) <= (n + 2) / 3 * 6;
+	/* Q can be read by eye, so it is taken unless half is encoded. */
+	bool q = q_width(s, n) <= 2 * n + 4;
 	const char *charset = utf8 ? "utf-8" : "iso-8859-1";
 	size_t frame = strlen(charset) + strlen("=?" "?Q?" "?=");
 

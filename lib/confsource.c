@@ -149,7 +149,7 @@ static int fail(const struct confsource *src, const struct place *at,
 	return at->status;
 }
 
-/* The nearest setting in words.  A third of the letters may be wrong: beyond
+/* The nearest setting in words.  A quarter of the letters may be wrong: beyond
  * that a suggestion is a guess. */
 static const char *nearest(const struct confsource *src, const char *key,
 			   char hint[96])
@@ -160,15 +160,17 @@ static const char *nearest(const struct confsource *src, const char *key,
 
 	for (i = 0; i < src->nrows; i++) {
 		d = confread_distance(key, src->rows[i].name);
-		/* Only the end is missing. */
-		if (n > 3 && strncasecmp(key, src->rows[i].name, n) == 0)
+		/* Only the end is missing, or another program's name. */
+		if (n > 3 && (strncasecmp(key, src->rows[i].name, n) == 0 ||
+			      (src->rows[i].sendmail &&
+			       strcasecmp(key, src->rows[i].sendmail) == 0)))
 			d = 1;
 		if (d < best) {
 			best = d;
 			name = src->rows[i].name;
 		}
 	}
-	if (name && best <= n / 3)
+	if (name && best <= n / 4)
 		snprintf(hint, 96, " (did you mean %s?)", name);
 	else
 		snprintf(hint, 96, " (mailroot.conf(5) lists them)");

@@ -51,7 +51,7 @@ extern const struct confkind
 	confvalue_size,		/* uint64_t */
 	confvalue_choice,	/* an enum */
 	confvalue_name,		/* const char *: one of words, as spelt there */
-	confvalue_path,		/* const char *, as are those below; "": unset */
+	confvalue_path,		/* const char *, as all below; "": unset */
 	confvalue_log,		/* a path or "stderr" */
 	confvalue_host,
 	confvalue_address,

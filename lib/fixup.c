@@ -181,7 +181,7 @@ static void fix_phrase(struct walk *w, size_t len)
 	char before = n ? buf_data(w->out)[n - 1] : ' ';
 
 	/* RFC 2047 5 (3): blanks must separate them from their neighbours. */
-	if (before == '"' || before == ')' || before == '>')
+	if (!is_blank(before) && !strchr(",;:", before))
 		buf_putc(w->out, ' ');
 	buf_clear(&w->text);
 	do {

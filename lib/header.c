@@ -404,9 +404,8 @@ static int write_field(struct rewrite *r, const struct field *f,
 		note_message_id(r, buf_str(&value), buf_len(&value));
 		buf_free(&value);
 	}
-	if ((does & JOIN) && !field_empty(f) && r->filled[role] < 2)
-		does &= ~(unsigned)JOIN;
-	if (does & JOIN)
+	/* If there is anything to join: another one that is not empty. */
+	if ((does & JOIN) && r->filled[role] > !field_empty(f))
 		return put_joined(r, f, role, c);
 	return put_field(r, f->name, f->name_len, f->value, f->value_len);
 }

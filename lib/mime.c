@@ -15,39 +15,18 @@
 #include "config.h"
 #include "lib/header.h"
 #include "lib/mimehead.h"
+#include "lib/mimeline.h"
 #include "lib/util.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The first octets of a line: a delimiter, or a field's name, are in them. */
-#define LINE_KEPT (BOUNDARY_OCTETS + 4)
 /* What the new fields of all parts may take together: as many headers of
  * HEADER_MAX as are open at once at worst. */
 #define PLAN_TEXT_MAX ((size_t)NESTING_MAX * HEADER_MAX)
 /* In quoted-printable a run of blanks is not broken (see lib/mimeread.c). */
 #define QP_BLANKS_MAX (LINE_MAX_OCTETS - 100)
-
-/* What was counted, of a line, a leaf, a preamble. */
-struct tally {
-	uint64_t octets;
-	uint64_t longest;	/* line, without CRLF */
-	uint64_t high;		/* octets above 127 */
-	uint64_t odd;		/* octets quoted-printable has to encode */
-	uint64_t blanks;	/* the longest run of them */
-	bool broken;		/* not UTF-8 */
-};
-
-struct line {
-	uint64_t at, len;	/* offset; octets so far, without CRLF */
-	char kept[LINE_KEPT];
-	size_t nkept;
-	bool padded;		/* only blanks came behind what is kept */
-	struct tally tally;
-	uint64_t run;		/* blanks right before this place */
-	struct utf8 utf8;
-};
 
 /* One entity of RFC 2045: a header and what it labels. */
 struct part {
@@ -96,77 +75,12 @@ struct mime_scan {
 
 /* ---- counting octets --------------------------------------------------- */
 
-enum { HIGH = 1, ODD = 2, BLANK = 4 };
-
-/* RFC 2045 6.7 (1) and (2); line ends never come here. */
-static const unsigned char classes[256] = {
-	[0 ... 8] = ODD, ['\t'] = BLANK, [10 ... 31] = ODD, [' '] = BLANK,
-	['='] = ODD, [127] = ODD, [128 ... 255] = ODD | HIGH,
-};
-
-static void line_keep(struct line *l, const char *p, size_t n)
-{
-	size_t k = sizeof l->kept - l->nkept;
-
-	k = n < k ? n : k;
-	memcpy(l->kept + l->nkept, p, k);
-	l->nkept += k;
-	for (; k < n && l->padded; k++)
-		l->padded = p[k] == ' ' || p[k] == '\t';
-}
-
-static void line_octet(struct line *l, unsigned char c)
-{
-	unsigned class = classes[c];
-
-	l->run = class & BLANK ? l->run + 1 : 0;
-	if (l->run > l->tally.blanks)
-		l->tally.blanks = l->run;
-	l->tally.high += class & HIGH;
-	l->tally.odd += (class & ODD) != 0;
-	if ((c > 127 || l->utf8.left) && !mimehead_utf8(&l->utf8, c))
-		l->tally.broken = true;
-}
-
-/* n octets of the line, no line end among them. */
+/* n octets of a line, no line end among them. */
 static void count(struct mime_scan *s, const char *p, size_t n)
 {
-	struct line *l = &s->line;
-	size_t i;
-
-	line_keep(l, p, n);
+	mimeline_count(&s->line, p, n);
 	if (s->where == IN_HEADER)
 		buf_put(&s->head, p, n);
-	for (i = 0; i < n; i++) {
-		/* Nearly all octets of nearly all mail. */
-		if (!classes[(unsigned char)p[i]] && !l->utf8.left)
-			l->run = 0;
-		else
-			line_octet(l, (unsigned char)p[i]);
-	}
-	l->len += n;
-}
-
-static void tally_line(struct tally *t, const struct line *l)
-{
-	t->octets += l->len + 2;
-	t->high += l->tally.high;
-	t->odd += l->tally.odd;
-	t->broken |= l->tally.broken || l->utf8.left;
-	if (l->len > t->longest)
-		t->longest = l->len;
-	if (l->tally.blanks > t->blanks)
-		t->blanks = l->tally.blanks;
-}
-
-static void line_begin(struct line *l, uint64_t at)
-{
-	l->at = at;
-	l->len = l->run = 0;
-	l->nkept = 0;
-	l->padded = true;
-	l->tally = (struct tally){ 0 };
-	l->utf8 = (struct utf8){ 0 };
 }
 
 /* ---- the plan ---------------------------------------------------------- */
@@ -209,7 +123,8 @@ static bool plan_text(struct mime_scan *s, uint64_t from, uint64_t to,
 	e = plan_add(s, EDIT_TEXT, from, to);
 	if (!e)
 		return false;
-	e->text = xstrndup(n ? text : "", n);
+	/* Not a string: a field may hold a NUL. */
+	e->text = n ? memcpy(xcalloc(n, 1), text, n) : NULL;
 	e->text_len = n;
 	s->text += n;
 	return true;
@@ -488,7 +403,7 @@ static void read_header(struct mime_scan *s)
 	const char *line;
 	size_t n;
 
-	/* A mailbox's separator, see is_field. */
+	/* A mailbox's separator, see may_be_header. */
 	if (header_next(&fields, &f) == FIELD_NOT)
 		cursor_line(&c, &line, &n);
 	mend_fields(s, c, false);
@@ -565,25 +480,6 @@ static void end_inside(struct mime_scan *s, size_t depth, uint64_t to)
 		level_end(s, to);
 }
 
-/* Octets of the delimiter, without padding; 0 if the line is none.  The
- * whole line has to match, so that a boundary may begin like another one. */
-static size_t delimiter(const struct line *l, const struct mimehead *h,
-			bool *close)
-{
-	size_t n = 2 + h->boundary_len, i;
-
-	if (!l->padded || l->nkept < n || memcmp(l->kept, "--", 2) != 0 ||
-	    memcmp(l->kept + 2, h->boundary, h->boundary_len) != 0)
-		return 0;
-	*close = l->nkept >= n + 2 && memcmp(l->kept + n, "--", 2) == 0;
-	n += *close ? 2 : 0;
-	for (i = n; i < l->nkept; i++) {
-		if (l->kept[i] != ' ' && l->kept[i] != '\t')
-			return 0;
-	}
-	return n;
-}
-
 static void take_delimiter(struct mime_scan *s, size_t depth, size_t n,
 			   bool close, uint64_t next)
 {
@@ -620,7 +516,8 @@ static bool is_delimiter(struct mime_scan *s, uint64_t next)
 
 		if (l->part.head.kind != PART_MULTIPART || l->closed)
 			continue;
-		n = delimiter(&s->line, &l->part.head, &close);
+		n = mimeline_delimiter(&s->line, l->part.head.boundary,
+				       l->part.head.boundary_len, &close);
 		if (n) {
 			take_delimiter(s, i, n, close, next);
 			return true;
@@ -631,41 +528,30 @@ static bool is_delimiter(struct mime_scan *s, uint64_t next)
 
 /* ---- lines ------------------------------------------------------------- */
 
-static bool begins(const struct line *l, const char *text)
-{
-	size_t n = strlen(text);
-
-	return l->nkept >= n && memcmp(l->kept, text, n) == 0;
-}
-
 /* May the line stand in a header?  A mailbox's separator may, first of all:
  * forwarded messages begin with one. */
-static bool is_field(const struct mime_scan *s)
+static bool may_be_header(const struct mime_scan *s)
 {
-	const struct line *l = &s->line;
-	size_t i = 0;
+	bool first = s->head_line == 0;
 
-	if (s->head_line == 0 && s->part.message &&
-	    (begins(l, "From ") || begins(l, ">From ")))
+	switch (mimeline_kind(&s->line)) {
+	case LINE_FIELD:
 		return true;
-	if (*l->kept == ' ' || *l->kept == '\t')
-		return s->head_line > 0;
-	while (i < l->nkept && l->kept[i] > 32 && l->kept[i] < 127 &&
-	       l->kept[i] != ':')
-		i++;
-	if (i == 0)
+	case LINE_FOLD:
+		return !first;
+	case LINE_FROM:
+		return first && s->part.message;
+	default:
 		return false;
-	while (i < l->nkept && (l->kept[i] == ' ' || l->kept[i] == '\t'))
-		i++;
-	return i < l->nkept && l->kept[i] == ':';
+	}
 }
 
 static void body_line(struct mime_scan *s)
 {
 	if (s->where == IN_LEAF)
-		tally_line(&s->part.tally, &s->line);
+		mimeline_tally(&s->part.tally, &s->line);
 	else if (around(s))
-		tally_line(&around(s)->part.tally, &s->line);
+		mimeline_tally(&around(s)->part.tally, &s->line);
 }
 
 static void header_line(struct mime_scan *s, uint64_t next)
@@ -674,8 +560,8 @@ static void header_line(struct mime_scan *s, uint64_t next)
 
 	if (s->line.len == 0) {
 		header_end(s, true, at, next);
-	} else if (is_field(s)) {
-		tally_line(&s->head_tally, &s->line);
+	} else if (may_be_header(s)) {
+		mimeline_tally(&s->head_tally, &s->line);
 		s->head_line = buf_len(&s->head);
 	} else {
 		header_end(s, false, at, at);
@@ -697,7 +583,7 @@ static void line_end(struct mime_scan *s, const char *end, unsigned eol)
 			body_line(s);
 	}
 	s->eol = eol;
-	line_begin(&s->line, next);
+	mimeline_begin(&s->line, next);
 }
 
 /* ---- public ------------------------------------------------------------ */
@@ -708,7 +594,7 @@ struct mime_scan *mime_scan_new(int mend)
 
 	s->mend = mend;
 	buf_init(&s->head, HEADER_MAX);
-	line_begin(&s->line, 0);
+	mimeline_begin(&s->line, 0);
 	part_begin(s, 0, true);
 	return s;
 }

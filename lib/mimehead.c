@@ -7,53 +7,17 @@
  * no sense; an encoding chosen from another reading would change what they
  * show.
  *
- * In reading order: octets, a small lexer, Content-Type and the transfer
+ * In reading order: a small lexer, Content-Type and the transfer
  * encoding, mending (which is lib/fixup's).
  */
 #include "lib/mimehead.h"
 #include "config.h"
 #include "lib/fixup.h"
 #include "lib/mime.h"
+#include "lib/mimeline.h"
 #include "lib/util.h"
 
 #include <string.h>
-
-/* ---- octets ------------------------------------------------------------ */
-
-/* RFC 3629 4. */
-bool mimehead_utf8(struct utf8 *u, unsigned char c)
-{
-	if (u->left) {
-		if (c < u->low || c > u->high) {
-			u->left = 0;
-			return false;
-		}
-		u->left--;
-	} else if (c > 127) {
-		if (c < 0xc2 || c > 0xf4)
-			return false;
-		u->left = 1 + (c >= 0xe0) + (c >= 0xf0);
-		/* No second form of a character, no surrogates, nothing
-		 * above U+10FFFF: all decided by the second octet. */
-		u->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-		u->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-		return true;
-	}
-	u->low = 0x80;
-	u->high = 0xbf;
-	return true;
-}
-
-bool mimehead_high(const char *p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if ((unsigned char)p[i] > 127)
-			return true;
-	}
-	return false;
-}
 
 /* ---- a small lexer ----------------------------------------------------- */
 
@@ -272,6 +236,17 @@ void mimehead_done(struct mimehead *h, bool in_digest)
 }
 
 /* ---- mending ----------------------------------------------------------- */
+
+bool mimehead_high(const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if ((unsigned char)p[i] > 127)
+			return true;
+	}
+	return false;
+}
 
 static bool is_long(const char *p, size_t n)
 {

@@ -31,9 +31,6 @@ enum part_code {
 /* Content-Transfer-Encoding fields that are remembered; the first counts,
  * the others must go when the body is encoded. */
 #define CODE_FIELDS 4
-/* A delimiter line has to stay within LINE_MAX_OCTETS: "--", this, "--". */
-#define BOUNDARY_OCTETS 994
-
 struct mimehead {
 	enum part_kind kind;
 	enum part_code code;
@@ -64,13 +61,5 @@ enum mended mimehead_mend(const struct field *f, int mend, struct buf *out);
 
 /* An octet above 127. */
 bool mimehead_high(const char *p, size_t n);
-
-/* UTF-8, one octet after the other; zero-filled is between characters. */
-struct utf8 {
-	unsigned left;		/* octets of this character to come */
-	unsigned char low, high;	/* what the next may be */
-};
-/* False if c cannot stand here; then u is between characters again. */
-bool mimehead_utf8(struct utf8 *u, unsigned char c);
 
 #endif

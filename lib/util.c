@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 bool die_quiet;
@@ -312,6 +313,9 @@ char *trim(char *s)
 /* ---- the one line of a failure ------------------------------------------------- */
 
 static void say(int priority, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+static void say(int priority, const char *fmt, va_list ap)
 {
 	char text[1024], line[1024];
 
@@ -339,6 +343,44 @@ void complain(const char *fmt, ...)
 	va_start(ap, fmt);
 	say(LOG_WARNING, fmt, ap);
 	va_end(ap);
+}
+
+/* Whoever captures our output ($(...), popen) waits until every copy of the
+ * descriptor is closed: so the child keeps none. */
+static void let_go(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	setsid();
+	if (fd >= 0) {
+		dup2(fd, 0);
+		dup2(fd, 1);
+		dup2(fd, 2);
+		if (fd > 2)
+			close(fd);
+	}
+	die_quiet = true;
+}
+
+int detach(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		while (waitpid(pid, &status, 0) < 0)
+			if (errno != EINTR)
+				return -1;
+		return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+	}
+	/* Twice, so that the grandchild is nobody's zombie. */
+	pid = fork();
+	if (pid != 0)
+		_exit(pid < 0);
+	let_go();
+	return 1;
 }
 
 void bug(const char *what)

@@ -78,6 +78,13 @@ void die(int status, const char *fmt, ...)
 /* The line without the exit. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * A process of its own that nobody has to wait for and that holds nothing of
+ * the caller's: a session of its own, /dev/null as 0 to 2, die_quiet.  1: we
+ * are it; 0: it runs; -1: there is none.
+ */
+int detach(void);
+
 /* A state that cannot be: logs and ends with 70.  Always allowed, because
  * the queue stands whatever is killed. */
 void bug(const char *what) __attribute__((noreturn));

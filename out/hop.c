@@ -7,6 +7,7 @@
  * here is known for the rest of the run: a bad host costs one time-out.
  */
 #include "out/engine.h"
+#include "lib/stream.h"
 #include "lib/util.h"
 
 #include <bsd/string.h>

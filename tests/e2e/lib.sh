@@ -46,7 +46,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# ---- sendmail --------------------------------------------------------------
+# ---- sendmail ---------------------------------------------------------------
 
 # write_conf 'Key = value'...: the settings, besides those every test needs.
 # A later line wins, so that any of them can be given again.
@@ -76,7 +76,7 @@ sendmail() {
 		$EXTRA_ENV "$BUILD/sendmail" -C "$CONF" "$@"
 }
 
-# ---- the small server ------------------------------------------------------
+# ---- the small server -------------------------------------------------------
 
 # start_smtpd [options of tests/tools/smtpd.c]: sets PORT, SINKDIR, DIALOGUE
 # and SERVER.  Each has a directory of its own; several may run at once.
@@ -107,13 +107,17 @@ stop_smtpd() {
 	eval "STATISTICS=\$server_${1:-$SERVER}"
 	kill "${1:-$SERVER}" 2>/dev/null || :
 	wait "${1:-$SERVER}" 2>/dev/null || :
-	servers=$(echo "$servers" | sed "s/ ${1:-$SERVER}\\>//")
+	others=
+	for server in $servers; do
+		[ "$server" = "${1:-$SERVER}" ] || others="$others $server"
+	done
+	servers=$others
 	MESSAGES=$(sed -n 's/^messages \([0-9]*\) .*/\1/p' "$STATISTICS")
 	CONNECTIONS=$(sed -n 's/.* connections //p' "$STATISTICS")
 	VIOLATIONS=$(sed -n 's/^violations //p' "$STATISTICS")
 }
 
-# ---- what is there -----------------------------------------------------------
+# ---- what is there ----------------------------------------------------------
 
 # count Queue|Badmail|Drop|Pickup: committed messages in that folder.
 count() { find "$ROOT/$1" -name '*.eml' ! -name '.*' 2>/dev/null | wc -l; }
@@ -130,7 +134,7 @@ wait_for() {
 	done
 }
 
-# ---- judgement -----------------------------------------------------------------
+# ---- judgement --------------------------------------------------------------
 
 good() { passed=$((passed + 1)); }
 bad() {

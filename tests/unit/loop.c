@@ -19,7 +19,7 @@
 
 static struct loop *loop;
 
-/* ---- timers -------------------------------------------------------------- */
+/* ---- timers --------------------------------------------------------- */
 
 struct ring {
 	struct timer *timer;
@@ -138,7 +138,7 @@ static void test_many(void)
 			timer_stop(r[i].timer);
 }
 
-/* ---- watches ------------------------------------------------------------- */
+/* ---- watches -------------------------------------------------------- */
 
 struct eye {
 	struct watch *watch;
@@ -288,7 +288,7 @@ static void test_reuse(void)
 	close_eye(&new_eye);
 }
 
-/* ---- turns, signals, fork ------------------------------------------------ */
+/* ---- turns, signals, fork ------------------------------------------- */
 
 static void on_signal(int sig)
 {

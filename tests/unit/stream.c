@@ -85,7 +85,7 @@ static void close_end(struct end *e)
 	buf_free(&e->out);
 }
 
-/* ---- sockets -------------------------------------------------------------- */
+/* ---- sockets -------------------------------------------------------- */
 
 static int listener(struct sockaddr_in *sin)
 {
@@ -158,7 +158,7 @@ static void say(int fd, const char *s)
 		check(false, "say");
 }
 
-/* ---- connect ---------------------------------------------------------------- */
+/* ---- connect -------------------------------------------------------- */
 
 static void test_connect(void)
 {
@@ -194,7 +194,7 @@ static void test_connect(void)
 	check(fd == -1 && errno == EADDRNOTAVAIL, "bind fails");
 }
 
-/* ---- the end ------------------------------------------------------------------ */
+/* ---- the end -------------------------------------------------------- */
 
 static void test_echo_and_end(void)
 {
@@ -275,7 +275,7 @@ static void test_reset(void)
 	close_end(&e);
 }
 
-/* ---- flow ----------------------------------------------------------------------- */
+/* ---- flow ----------------------------------------------------------- */
 
 static void test_flow(void)
 {
@@ -364,7 +364,7 @@ static void test_fair(void)
 	free(much);
 }
 
-/* ---- closing in callbacks ---------------------------------------------------------- */
+/* ---- closing in callbacks ------------------------------------------- */
 
 static void test_close_within(void)
 {
@@ -437,7 +437,7 @@ static void test_refused(void)
 	close_end(&e);
 }
 
-/* ---- addresses ------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------ */
 
 static void test_addresses(void)
 {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * A program's text becomes a message that may be sent: standard input is read
+ * once, its header rewritten (lib/header), its lines made legal (lib/codec,
+ * lib/mime), all of it streamed into a message of the queue that is complete
+ * but not committed.
+ */
+#ifndef IN_MESSAGE_H
+#define IN_MESSAGE_H
+
+#include "lib/addr.h"
+#include "lib/header.h"
+#include "queue.h"
+
+#include <signal.h>
+
+struct incoming {
+	/* set by the caller */
+	int fd;				/* where the text comes from */
+	struct queue *q;		/* NULL: into memory */
+	bool dots;			/* a lone dot ends it */
+	uint64_t max_size;		/* octets; 0 none */
+	unsigned max_hops;
+	const volatile sig_atomic_t *stop;	/* non-zero: a signal came */
+	struct header_task task;	/* without id */
+	struct envelope env;		/* sender and so on; rcpt is made here */
+	/* Makes the final list of recipients out of the arguments and, with
+	 * task.want_recipients, the header's: filled into to.  Returns 0, or
+	 * an exit status with a sentence in error. */
+	int (*recipients)(void *ctx, struct addr_list *from_header,
+			  struct addr_list *to, char *error);
+	const char *notify;		/* for each recipient; NULL */
+	bool orcpt;			/* add ORCPT to each */
+	void *ctx;
+	/* results */
+	struct message *m;		/* the caller's: message_free */
+	struct header_facts facts;
+	char error[256];
+	bool at_end;			/* all of the input was read */
+};
+
+/*
+ * Reads it all.  0: in->m is complete.  Else an exit status, a sentence in
+ * in->error, and nothing stands in the queue: 65 the text cannot be a message
+ * (NUL, too large, too many hops, a line that cannot be made legal), 71 or 73
+ * no file could be made, 74 reading or writing failed, -1 a signal came.
+ */
+int message_read(struct incoming *in);
+
+/* Reads what is left of the input and throws it away, within bounds, so that
+ * a caller that is still writing gets our error and not a SIGPIPE. */
+void message_drain(int fd);
+
+#endif
