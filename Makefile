@@ -48,6 +48,27 @@ $(B)/tests/%: tests/%.c $(OBJ)
 	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MF $@.d $(LDFLAGS) $(LINK) -o $@ $< $(OBJ) $(LIBS)
 -include $(shell find $(B) -path '*/peers' -prune -o -name '*.d' -type f -print 2>/dev/null)
 
+# The manual pages hold the tables of options, settings and verbs.
+PAGES = man/sendmail.8 man/mailroot.conf.5 man/mailq.1
+man/mailroot.conf.5: man/mailroot.conf.5.in conf.c lib/verb.c | $(B)/tests/tools/manual
+	$(B)/tests/tools/manual <$< >$@.new && mv $@.new $@
+man/sendmail.8: man/sendmail.8.in sendmail.c | $(BINARY)
+	awk '/^@OPTIONS@$$/ { while (("$(BINARY) --manual" | getline l) > 0) print l; next } { print }' $< >$@.new
+	mv $@.new $@
+pages: $(PAGES)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
+		$(DESTDIR)$(SYSCONFDIR)/mailroot $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/sendmail
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/mailq
+	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/newaliases
+	install -m 644 man/mailq.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
+
 deps:
 	./tests/deps
 demo: all $(TOOLS)
@@ -59,4 +80,4 @@ lint:
 clean:
 	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
 
-.PHONY: all deps demo check lint clean
+.PHONY: all deps demo check lint clean install pages

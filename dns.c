@@ -180,7 +180,7 @@ static void on_time(void *ctx)
 /* The addresses of the servers that were asked. */
 static void server_names(struct dns *d, struct buf *b)
 {
-#if ARES_VERSION >= 0x011c00		/* 1.28, where the other is deprecated */
+#if ARES_VERSION >= 0x011c00		/* 1.28 */
 	char *csv = d->channel ? ares_get_servers_csv(d->channel) : NULL;
 
 	buf_puts(b, csv && *csv ? csv : "the name server");

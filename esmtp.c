@@ -119,7 +119,7 @@ struct esmtp {
 	struct buf line;	/* the reply line that is coming in */
 	unsigned lines;		/* complete ones of this reply */
 	int code;
-	char text[TEXT_KEPT];
+	char text[TEXT_KEPT + 1];	/* the last one is always NUL */
 	size_t ntext;
 	uint64_t came_at;	/* octets that had left when it began */
 	bool closed;
@@ -218,7 +218,7 @@ static const struct row commands[COMMANDS] = {
 
 /* ---- how recipients, and sessions, end ---------------------------------- */
 
-/* Octets that have left: the caller takes them off the front of out. */
+/* Octets that have left: the caller drops them from the front of out. */
 static uint64_t left(const struct esmtp *e)
 {
 	return e->said - buf_len(&e->out);
@@ -663,7 +663,7 @@ enum esmtp_phase esmtp_phase(const struct esmtp *e)
 {
 	if (e->closed)
 		return ESMTP_CLOSED;
-	if (e->t.open && e->t.text == TEXT_OPEN)
+	if (e->t.text == TEXT_OPEN)
 		return ESMTP_BODY;
 	return e->s.ready && !e->t.open ? ESMTP_READY : ESMTP_WAITING;
 }
@@ -678,11 +678,9 @@ void esmtp_input(struct esmtp *e, const char *p, size_t n)
 			e->came_at = left(e);
 		lf = memchr(p, '\n', n);
 		take = lf ? (size_t)(lf - p) + 1 : n;
-		if (!buf_put(&e->line, p, take)) {
-			fail(e, "4.5.0", "a line too long", "...");
-			return;
-		}
-		if (!lf)
+		if (!buf_put(&e->line, p, take))
+			fail(e, "4.5.0", "a line too long", "");
+		if (e->closed || !lf)
 			return;
 		/* A bare LF ends a line as well: there is no doubt here. */
 		len = buf_len(&e->line) - 1;
@@ -774,9 +772,8 @@ void esmtp_body(struct esmtp *e, const char *p, size_t n)
 	e->said += buf_len(&e->out) - before;
 	if (t->at < t->m.size)
 		return;
-	snprintf(remark, sizeof remark, "%" PRIu64 " octets of message",
-		 t->m.size);
-	trace(e, '-', remark, strlen(remark));
+	trace(e, '-', remark, (size_t)snprintf(remark, sizeof remark,
+		"%" PRIu64 " octets of message", t->m.size));
 	if (t->bdat) {
 		t->text = TEXT_GIVEN;
 		t->end_at = e->said;

@@ -31,7 +31,7 @@
 /* What the command line comes to. */
 struct cli {
 	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_RUN, DO_HELP, DO_VERSION,
-	       DO_OPTIONS } mode;
+	       DO_SETTINGS, DO_MANUAL } mode;
 	bool borrowed;			/* set-group-id, and not root */
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
@@ -302,10 +302,16 @@ static void do_version(struct cli *c, const char *v)
 	c->mode = DO_VERSION;
 }
 
-static void do_options(struct cli *c, const char *v)
+static void do_settings(struct cli *c, const char *v)
 {
 	(void)v;
-	c->mode = DO_OPTIONS;
+	c->mode = DO_SETTINGS;
+}
+
+static void do_manual(struct cli *c, const char *v)
+{
+	(void)v;
+	c->mode = DO_MANUAL;
 }
 
 /* ---- the table ---------------------------------------------------------------- */
@@ -371,7 +377,9 @@ static const struct option {
 	{ "json", NONE, 0, do_json, "", "with -bp: one JSON object a line" },
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
 	{ "help", NONE, 0, do_help, "", "this list" },
-	{ "options", NONE, 0, do_options, "", "the settings, a line each" },
+	{ "settings", NONE, 0, do_settings, "", "the settings, a line each" },
+	{ "manual", NONE, 0, do_manual, "", "this list as mdoc, for the manual "
+	  "page" },
 	{ NULL, NONE, 0, NULL, NULL, NULL },
 };
 
@@ -466,6 +474,24 @@ static int help(void)
 
 /* ---- the process we were given ---------------------------------------------------- */
 
+/* The same list for sendmail(8); the page has it in place of @OPTIONS@. */
+static int manual(void)
+{
+	const struct option *o;
+
+	for (o = options; o->name; o++) {
+		printf(".It Fl %s%s", o->name[1] ? "-" : "", o->name);
+		if (o->arity == ATTACHED)
+			printf(" Ns Op Ar %.*s", (int)strlen(o->value) - 2,
+			       o->value + 1);
+		else if (*o->value)
+			printf(" Ar %s", o->value);
+		printf("\n%s%s\n", o->help, o->flags & REFUSED ?
+		       ".\nWith borrowed rights: refused." : ".");
+	}
+	return EXIT_OK;
+}
+
 extern char **environ;
 static char *fixed_environment[] = { (char *)"PATH=/usr/bin:/bin",
 				     (char *)"LC_ALL=C", NULL };
@@ -528,24 +554,6 @@ static void personality(struct cli *c, const char *name)
 		c->mode = DO_NOTHING;
 }
 
-static int facility(const char *name)
-{
-	static const struct { const char *name; int number; } table[] = {
-		{ "mail", LOG_MAIL }, { "daemon", LOG_DAEMON },
-		{ "user", LOG_USER }, { "local0", LOG_LOCAL0 },
-		{ "local1", LOG_LOCAL1 }, { "local2", LOG_LOCAL2 },
-		{ "local3", LOG_LOCAL3 }, { "local4", LOG_LOCAL4 },
-		{ "local5", LOG_LOCAL5 }, { "local6", LOG_LOCAL6 },
-		{ "local7", LOG_LOCAL7 },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (strcasecmp(table[i].name, name) == 0)
-			return table[i].number;
-	return LOG_MAIL;
-}
-
 static void begin_log(void)
 {
 	static char path[4096];
@@ -558,7 +566,7 @@ static void begin_log(void)
 		mkdir(conf()->state_dir, 02770);
 	}
 	log_open(conf()->log_file, conf()->log_format == LOG_JSON,
-		 facility(conf()->syslog_facility), path);
+		 conf()->syslog_number, path);
 }
 
 static int queue_run(const struct cli *c)
@@ -594,13 +602,15 @@ int main(int argc, char **argv)
 	parse(&c, argv + 1);
 	if (c.mode == DO_HELP)
 		return help();
+	if (c.mode == DO_MANUAL)
+		return manual();
 	if (c.mode == DO_VERSION) {
 		printf("mailroot %s\n", MAILROOT_VERSION);
 		return EXIT_OK;
 	}
 	if (c.mode == DO_NOTHING)
 		return EXIT_OK;
-	if (c.mode == DO_OPTIONS) {
+	if (c.mode == DO_SETTINGS) {
 		buf_init(&c.settings, 1024 * 1024);
 		conf_manual(&c.settings, false);
 		fputs(buf_str(&c.settings), stdout);

@@ -276,8 +276,12 @@ static void leaf_again(struct mime_scan *s, struct part *p, uint64_t to)
 		if (qp || p->tally.longest <= LINE_MAX_OCTETS)
 			return;
 	}
-	if (!plan_add(s, qp ? EDIT_SOFTEN : EDIT_REFOLD, p->body, to))
+	if (!plan_room(s, 2) ||
+	    (!p->separated && !insert_fields(s, p, "")) ||
+	    !plan_add(s, qp ? EDIT_SOFTEN : EDIT_REFOLD, p->body, to)) {
 		hopeless(s, &p->tally);
+		return;
+	}
 	changed(s, p->sealed);
 }
 
@@ -529,7 +533,8 @@ static bool is_delimiter(struct mime_scan *s, uint64_t next)
 /* ---- lines ------------------------------------------------------------- */
 
 /* May the line stand in a header?  A mailbox's separator may, first of all:
- * forwarded messages begin with one. */
+ * forwarded messages begin with one.  Not an illegal one, since it has no
+ * form to be mended in: that is text then. */
 static bool may_be_header(const struct mime_scan *s)
 {
 	bool first = s->head_line == 0;
@@ -540,7 +545,8 @@ static bool may_be_header(const struct mime_scan *s)
 	case LINE_FOLD:
 		return !first;
 	case LINE_FROM:
-		return first && s->part.message;
+		return first && s->part.message && !s->line.tally.high &&
+			s->line.len <= LINE_MAX_OCTETS;
 	default:
 		return false;
 	}
@@ -565,7 +571,9 @@ static void header_line(struct mime_scan *s, uint64_t next)
 		s->head_line = buf_len(&s->head);
 	} else {
 		header_end(s, false, at, at);
-		body_line(s);
+		/* It may be the first delimiter of what just began. */
+		if (!is_delimiter(s, next))
+			body_line(s);
 	}
 }
 

@@ -27,7 +27,6 @@
 #define READS_PER_TURN 4
 
 struct stream {
-	struct loop *loop;
 	struct watch *watch;
 	struct timer *wake;	/* brings a failed write into the loop */
 	const struct stream_ops *ops;
@@ -225,7 +224,6 @@ struct stream *stream_open(struct loop *l, int fd, const struct stream_ops *ops,
 	struct stream *s = xcalloc(1, sizeof(*s));
 	int flags = fcntl(fd, F_GETFL);
 
-	s->loop = l;
 	s->fd = fd;
 	s->ops = ops;
 	s->ctx = ctx;
@@ -235,7 +233,7 @@ struct stream *stream_open(struct loop *l, int fd, const struct stream_ops *ops,
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	s->watch = loop_watch(l, fd, LOOP_READ, on_event, s);
 	if (!s->watch)
-		broke(s, errno);	/* the caller hears it as any other end */
+		broke(s, errno);	/* heard as any other end is */
 	return s;
 }
 

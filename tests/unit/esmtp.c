@@ -321,11 +321,17 @@ static void expect_fate(struct run *r, const char *addr, char *want)
 		      to_word(f->reply.to));
 }
 
-static void expect_open(struct run *r, const char *addr)
+static void expect_open(struct run *r, const char *escaped)
 {
-	struct rcpt *f = find(r, addr);
 	char shown[REPLY_TEXT + 32];
+	const char *addr;
+	struct rcpt *f;
+	struct buf b;
 
+	buf_init(&b, 1 << 16);
+	unescape(&b, escaped);
+	addr = buf_str(&b);
+	f = find(r, addr);
 	if (!f)
 		wrong(r, "want %s open, got no such recipient", addr);
 	else if (f->settled)
@@ -333,6 +339,7 @@ static void expect_open(struct run *r, const char *addr)
 		      reply_print(&f->reply, shown, sizeof shown));
 	else
 		f->mentioned = true;
+	buf_free(&b);
 }
 
 static void expect_closed(struct run *r, char *want)

@@ -220,7 +220,7 @@ static void test_watch_stop(void)
 
 	open_eye(&a, LOOP_READ);
 	open_eye(&b, LOOP_READ);
-	a.stops = &b;			/* whoever comes first stops the other */
+	a.stops = &b;			/* the first stops the other */
 	b.stops = &a;
 	poke(&a);
 	poke(&b);

@@ -217,6 +217,11 @@ static const struct mend_case cases[] = {
 	{ "preamble and epilogue go", BOTH, 0,
 	  MULTI "\r\n@\r\nfoo\r\n--b\r\n\r\nx\r\n--b--\r\n\xfc\r\n\r\n",
 	  MULTI "\r\n--b\r\n\r\nx\r\n--b--\r\n" },
+	{ "no empty line before the first delimiter", BOTH, 0,
+	  MULTI "--b\r\n\r\n0123456789 \xc3\xbc\r\n\r\n--b\r\n\r\nx\r\n"
+	  "--b--\r\n",
+	  MULTI "--b\r\n" QPF "\r\n0123456789 =C3=BC\r\n\r\n--b\r\n\r\nx"
+	  "\r\n--b--\r\n" },
 	{ "what has no delimiter stays", BOTH, IMPOSSIBLE,
 	  MULTI "\r\n@\r\nfoo\r\n--bb\r\n", NULL },
 	{ "no boundary", BOTH, IMPOSSIBLE,
@@ -255,6 +260,10 @@ static const struct mend_case cases[] = {
 	  "Content-Transfer-Encoding: 7bit\r\n\r\nFrom me at once\r\n"
 	  "MIME-Version: 1.0\r\nContent-type: text/x\r\n" QPF
 	  "\r\n0123456789 =C3=BC\r\n" },
+	{ "an illegal From line is text", BOTH, 0,
+	  "From \xc3\xbc 0123456789 0123456789\r\nA: b\r\n\r\n",
+	  "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	  QPF "\r\n=46rom =C3=BC 0123456789 0123456789\r\nA: b\r\n\r\n" },
 	{ "signed", BOTH, SIGNED,
 	  "MIME-Version: 1.0\r\n"
 	  "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n"
@@ -294,6 +303,10 @@ static const struct mend_case cases[] = {
 	{ "high octets in quoted-printable", MIME_EIGHT_BIT, 0,
 	  QPF "\r\na\xfc=20=\r\n=zz=4\xfc =  \r\n=",
 	  QPF "\r\na=FC=20=\r\n=3Dzz=3D4=FC =  \r\n=" },
+	{ "no separator before quoted-printable", MIME_EIGHT_BIT, 0,
+	  "MIME-Version: 1.0\r\n" QPF "gr\xc3\xbcn: x\r\n",
+	  "MIME-Version: 1.0\r\n" QPF "Content-Type: text/plain; charset="
+	  "utf-8\r\n\r\ngr=C3=BCn: x\r\n" },
 	{ "an encoded message is a leaf", BOTH, IMPOSSIBLE,
 	  "Content-Type: message/rfc822\r\n" B64F "\r\n\r\nX: \xfc\r\n",
 	  NULL },
