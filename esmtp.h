@@ -13,7 +13,7 @@
  *	esmtp_quit		or leave
  *	  -> ESMTP_CLOSED	at any time: esmtp_ended says why
  *
- * Everything is borrowed until the transaction is settled or the session is
+ * Everything is borrowed until the phase is READY again or the session is
  * closed; esmtp owns only itself and its output.
  */
 #ifndef ESMTP_H
@@ -64,7 +64,9 @@ void esmtp_lost(struct esmtp *e, const char *why);
 /* The time limit has passed. */
 void esmtp_timeout(struct esmtp *e);
 
-/* What is to be written to the connection; the caller drops what it wrote. */
+/* What is to be written to the connection; the caller drops what it wrote,
+ * and does so before it hands in what it read later: a reply that begins
+ * before its command has left the output is nobody's. */
 struct buf *esmtp_output(struct esmtp *e);
 
 /* Seconds the oldest unanswered command may still take (RFC 5321 4.5.3.2), 0
@@ -112,11 +114,14 @@ struct esmtp_mail {
 void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail);
 
 /* In ESMTP_BODY: the offset of the text that must be handed in next.  It goes
- * back to 0 when DATA follows a refused BDAT. */
+ * back to 0 when DATA follows a refused BDAT, or when MAIL or a recipient is
+ * asked once more without parameters. */
 uint64_t esmtp_body_at(const struct esmtp *e);
-/* n octets from that offset, CRLF lines; n > 0 unless size is 0.  The end is
- * known from mail.size: with its last octet the end of data goes out in the
- * same output.  The caller pauses while the output holds OUT_HIGH_WATER. */
+/* n octets from that offset, CRLF lines; 0 < n <= IO_CHUNK (for a message of
+ * no octets the phase is never ESMTP_BODY).  The end is known from mail.size:
+ * with its last octet the end of data goes out in the same output.  The caller
+ * pauses while the output holds OUT_HIGH_WATER.  With BDAT text may be asked
+ * for although all recipients have been settled: it was announced. */
 void esmtp_body(struct esmtp *e, const char *p, size_t n);
 
 /* The end of data stands in the output, or has left it, and its reply has not
@@ -137,8 +142,9 @@ struct esmtp_end {
 				 * code) or never came */
 	bool at_ehlo;		/* the connection went, without a word, between
 				 * EHLO and its reply: call again with HELO */
-	bool after_bdat;	/* silence or a lost connection with a BDAT
-				 * unanswered: DATA next time */
+	bool after_bdat;	/* silence, a lost connection or nonsense with
+				 * a BDAT unanswered, or any bad end after one
+				 * was not understood: DATA next time */
 	bool after_end;		/* the end of data was out: a copy may exist */
 };
 /* In ESMTP_CLOSED; borrowed from e. */

@@ -61,6 +61,7 @@
  */
 #include "queue.h"
 #include "lib/log.h"
+#include "lib/reply.h"
 #include "lib/util.h"
 
 #include <bsd/string.h>
@@ -560,8 +561,9 @@ int queue_mark(struct message *m, size_t i, enum rcpt_state state,
 	if (m->broken)
 		return -1;
 	if (status) {
-		envelope_print_status(text, status);
-		strlcpy(r->status, status, STATUS_OCTETS + 1);
+		/* A line end in it would make the envelope unreadable. */
+		printable(r->status, STATUS_OCTETS + 1, status, strlen(status));
+		envelope_print_status(text, r->status);
 		if (pwrite_full(m->fd, text, sizeof text, r->status_at) != 0)
 			return broken(m);				/* 6 */
 	}

@@ -43,7 +43,7 @@ static inline void mailroot_end(void)
 /* name in MailRoot. */
 static inline const char *in_root(const char *name)
 {
-	static char path[4][512];
+	static char path[4][1024];
 	static unsigned turn;
 
 	turn = (turn + 1) % 4;
