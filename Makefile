@@ -12,7 +12,7 @@ L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime lib/mimehe
 	lib/mimeread lib/codec lib/verb lib/confread lib/confsource lib/confvalue
 L3 = dns lib/loop lib/stream
 L4 = conf queue esmtp out/route
-L5 = in/submit in/message out/deliver out/hop out/session out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state
+L5 = in/submit in/message out/deliver out/hop out/session out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state out/verify
 L6 = sendmail
 MODULES = $(L1) $(L2) $(L3) $(L4) $(L5)
 

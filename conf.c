@@ -270,6 +270,11 @@ static const struct confrow table[] = {
   .flags = CONF_DOMAIN, .iis = "100",
   .help = "Connections at a time to one domain.",
   .why = "Large providers refuse more, and count it against the sender." },
+{ "MessagesPerMinute", R(number, messages_per_minute, 0, 60000), .def = "0",
+  .flags = CONF_DOMAIN,
+  .help = "Messages a minute to one next hop, evenly spread; 0 is no limit. "
+	  "Each process counts for itself.",
+  .why = "For [domain] sections of hosts that ask for it." },
 
 { "LogFile", V(log, log_file), .def = "",
   .shown = "none", .group = "Log",

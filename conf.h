@@ -81,6 +81,7 @@ struct conf {
 	unsigned max_batched;		/* messages on one connection; 0 none */
 	uint64_t max_session_size;	/* octets on one connection; 0 none */
 	unsigned max_connections, max_connections_per_domain;
+	unsigned messages_per_minute;	/* to one next hop, in a run; 0 none */
 	unsigned hop_count;
 	/* log */
 	const char *log_file, *syslog_facility;

@@ -153,6 +153,15 @@
 #ifndef TIMEOUT_DNS
 #define TIMEOUT_DNS 20
 #endif
+/* How long a next hop that could not be reached is left to the queue run:
+ * long enough that a loop of submissions does not wait each time, short enough
+ * that mail flows again soon. */
+#ifndef DOWN_FIRST_SECONDS
+#define DOWN_FIRST_SECONDS 60
+#endif
+#ifndef DOWN_MOST_SECONDS
+#define DOWN_MOST_SECONDS 300
+#endif
 /* "BDAT hung here" is remembered for a host for a day. */
 #ifndef BDAT_MEMORY_SECONDS
 #define BDAT_MEMORY_SECONDS 86400

@@ -14,6 +14,7 @@
 #include "in/message.h"
 #include "out/mailq.h"
 #include "out/run.h"
+#include "out/verify.h"
 
 #include <bsd/string.h>
 #include <ctype.h>
@@ -30,7 +31,7 @@
 
 /* What the command line comes to. */
 struct cli {
-	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_RUN, DO_HELP, DO_VERSION,
+	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
 	       DO_SETTINGS, DO_MANUAL } mode;
 	bool borrowed;			/* set-group-id, and not root */
 	bool queue_run, flush, json, foreground;
@@ -131,7 +132,9 @@ static void do_o(struct cli *c, const char *v)
 		do_i(c, "");
 		break;
 	case 'd':
-		set(c, "DeliveryMode", v[1] ? v + 1 : "i");
+		/* f, "in the foreground", is Exim's word for i. */
+		set(c, "DeliveryMode", v[1] && strcmp(v, "df") != 0 ? v + 1 :
+		    "i");
 		break;
 	case 'e':
 		do_e(c, v[1] ? v + 1 : "p");
@@ -235,6 +238,9 @@ static void do_b(struct cli *c, const char *v)
 	case 'i': case 'h': case 'H':
 		c->mode = DO_NOTHING;
 		break;
+	case 'v':
+		c->mode = DO_VERIFY;
+		break;
 	case 'D':
 		c->foreground = true;
 		break;
@@ -336,7 +342,8 @@ static const struct option {
 	{ "F", VALUE, 0, do_F, "name", "full name for a From that is missing" },
 	{ "v", NONE, 0, do_v, "", "show the SMTP dialogue on standard error" },
 	{ "b", VALUE, 0, do_b, "mode", "m: deliver (default); p: list the "
-	  "queue; i: nothing to rebuild; D: with -q15m stay in the foreground" },
+	  "queue; v: say what would happen to an address; i: nothing to "
+	  "rebuild; D: with -q15m stay in the foreground" },
 	{ "q", ATTACHED, 0, do_q, "[interval]", "work off the queue once, or "
 	  "again every interval (15m, 1h)" },
 	{ "C", VALUE, REFUSED, do_C, "file", "read this configuration" },
@@ -632,6 +639,10 @@ int main(int argc, char **argv)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
 	if (c.mode == DO_LIST)
 		return mailq_list(c.json);
+	if (c.mode == DO_VERIFY && c.submit.nrcpt == 0)
+		usage("-bv wants an address");
+	if (c.mode == DO_VERIFY)
+		return verify(c.submit.rcpt, c.submit.nrcpt);
 	if (c.queue_run)
 		return queue_run(&c);
 	return submit(&c.submit);

@@ -212,7 +212,9 @@ static void classify(struct course *c)
 		c->remote = true;
 		n++;
 	}
-	if (c->local || !c->remote || n > first.conf->max_recipients)
+	/* SmartHostType 1 may need two: directly, and through the relay. */
+	if (c->local || !c->remote || n > first.conf->max_recipients ||
+	    first.conf->smart_host_type == 1)
 		c->one_transaction = false;
 }
 
@@ -234,6 +236,12 @@ static void told(void *ctx, const struct deliver_record *r)
 	case DELIVER_NO_BDAT:
 		state_set_no_bdat(r->host, now_real());
 		break;
+	case DELIVER_DOWN:
+		state_set_down(r->key, now_real());
+		break;
+	case DELIVER_UP:
+		state_set_up(r->key);
+		break;
 	case DELIVER_WANT:
 	case DELIVER_DONE:
 		break;
@@ -244,6 +252,14 @@ static bool no_bdat(void *ctx, const char *host)
 {
 	(void)ctx;
 	return state_no_bdat(host, now_real());
+}
+
+/* A hop that kept a caller waiting for nothing is left to the queue run for
+ * a while. */
+static bool known_down(void *ctx, const char *key)
+{
+	(void)ctx;
+	return state_is_down(key, now_real());
 }
 
 static void turn(struct course *c, int64_t until)
@@ -259,6 +275,7 @@ static void attempt(struct course *c, unsigned seconds)
 {
 	struct deliver_setup setup = {
 		.immediate = seconds != 0, .tell = told, .no_bdat = no_bdat,
+		.known_down = seconds != 0 ? known_down : NULL,
 		.ctx = c, .verbose = conf()->verbose && seconds != 0,
 	};
 	int64_t until = seconds ? now_mono() + 1000 * (int64_t)seconds :
@@ -280,8 +297,8 @@ static void attempt(struct course *c, unsigned seconds)
 	if (!run_signal)
 		snprintf(why, sizeof why, "not delivered within %u s "
 			 "(ImmediateTimeout)", seconds);
-	deliver_stop(c->engine, why, run_signal ? TIMEOUT_SIGNAL :
-		     conf()->remote_timeout);
+	deliver_stop(c->engine, why, !run_signal, run_signal ?
+		     TIMEOUT_SIGNAL : conf()->remote_timeout);
 }
 
 /* ---- going on without the caller ------------------------------------------------------- */
@@ -307,7 +324,7 @@ static int outlive(struct course *c)
 		if (run_signal)
 			deliver_hurry(c->engine, TIMEOUT_SIGNAL);
 	}
-	settle_end(c->st, true);
+	settle_end(c->st);
 	if (child == 1)
 		_exit(EXIT_OK);
 	return 0;
@@ -322,7 +339,7 @@ static int background(struct course *c)
 		/* The child's own time: nobody waits. */
 		settle_local(c->st);
 		attempt(c, 0);
-		settle_end(c->st, true);
+		settle_end(c->st);
 		_exit(EXIT_OK);
 	}
 	return 0;	/* without a child it waits in Queue */
@@ -424,7 +441,7 @@ static int dispatch(struct course *c)
 		queue_remove(c->m);
 		return status;
 	}
-	return settle_end(c->st, true) ? storage_failed(c) : 0;
+	return settle_end(c->st) ? storage_failed(c) : 0;
 }
 
 /* The Queue directory; without one a message can still be tried at once. */

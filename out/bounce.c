@@ -31,7 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- who wants to know -------------------------------------------------------- */
+/* ---- who wants to know ----------------------------------------------- */
 
 /* Is word in a list like "SUCCESS,FAILURE"? */
 static bool has_word(const char *list, const char *word)
@@ -69,7 +69,7 @@ static bool is_copy(const struct message *m)
 	return m->env.nrcpt > 0 && !*m->env.sender;
 }
 
-/* ---- posting --------------------------------------------------------------------- */
+/* ---- posting --------------------------------------------------------- */
 
 /* A letter of ours about a message. */
 struct letter {
@@ -151,7 +151,7 @@ static void log_letter(const struct letter *l, const char *event, int result)
 		  result == 0 ? "" : strerror(errno), NULL);
 }
 
-/* ---- reports ----------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------- */
 
 static int post_report(struct letter *l, enum bounce_action action)
 {
@@ -209,7 +209,7 @@ out:
 	return r;
 }
 
-/* ---- Badmail ------------------------------------------------------------------------ */
+/* ---- Badmail --------------------------------------------------------- */
 
 /* Where moved messages stand: they point here until they are freed. */
 static struct queue badmail = { .dir = -1 };

@@ -21,12 +21,35 @@
 
 /* Deferrals of a dead hop handled in one go, before sessions get a turn. */
 #define DRAIN_AT_ONCE 64
+/* The pump's own time in one turn of the loop. */
+#define PUMP_MS 20
 
 /* ---- the channel ---------------------------------------------------------- */
+
+static bool has_work(const struct hop *hop)
+{
+	return hop->jobs || hop->qlen > 0;
+}
 
 void engine_kick(struct deliver *d)
 {
 	timer_set(d->kick, 0);
+}
+
+/* In line for the pump, once.  A hop stands in line while it may get further:
+ * whoever changes that (a message came, a host was found, a session ended)
+ * puts it back. */
+void hop_kick(struct hop *hop)
+{
+	struct deliver *d = hop->d;
+
+	if (!hop->in_line && (has_work(hop) || hop->state == HOP_FAILED)) {
+		hop->in_line = true;
+		hop->line_next = NULL;
+		*d->line_end = hop;
+		d->line_end = &hop->line_next;
+	}
+	engine_kick(d);
 }
 
 void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
@@ -38,8 +61,11 @@ void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
 
 	if (r)
 		rec.reply = *r;
-	if (hop)
+	if (hop) {
 		route_print(&hop->route, rec.hop, sizeof rec.hop);
+		route_key(&hop->route, rec.key, sizeof rec.key);
+		rec.skipped = hop->skipped;
+	}
 	strlcpy(rec.host, host, sizeof rec.host);
 	strlcpy(rec.address, address, sizeof rec.address);
 	d->set.tell(d->set.ctx, &rec);
@@ -95,7 +121,7 @@ void deliver_queue(struct deliver *d, uint32_t n, const struct route *r)
 	}
 	hop->queued[(hop->qfirst + hop->qlen++) % hop->qcap] = n;
 	d->nqueued++;
-	engine_kick(d);
+	hop_kick(hop);
 }
 
 static void want(struct hop *hop)
@@ -129,10 +155,46 @@ static void unwant(struct deliver *d, uint32_t n)
 		}
 }
 
+static void pace_over(void *ctx)
+{
+	hop_kick(ctx);
+}
+
+/* MessagesPerMinute: not yet.  The session that asked will leave; a new one
+ * comes when it is time.  A hop that is down need not be paced. */
+static bool too_soon(struct hop *hop)
+{
+	unsigned rate = hop->route.conf->messages_per_minute;
+
+	if (!rate || hop->state == HOP_FAILED || hop->d->stopped)
+		return false;
+	if (now_mono() >= hop->next_start)
+		return false;
+	if (!hop->pace)
+		hop->pace = loop_timer(hop->d->set.loop, hop->next_start,
+				       pace_over, hop);
+	timer_set(hop->pace, hop->next_start);
+	return true;
+}
+
+static void count_start(struct hop *hop)
+{
+	unsigned rate = hop->route.conf->messages_per_minute;
+	int64_t now = now_mono();
+
+	if (!rate)
+		return;
+	if (hop->next_start < now)
+		hop->next_start = now;
+	hop->next_start += 60000 / rate;
+}
+
 struct job *hop_next_job(struct hop *hop)
 {
 	struct job *job;
 
+	if (too_soon(hop))
+		return NULL;
 	/* A message may turn out to be gone: then the one behind it. */
 	while (!hop->jobs && hop->qlen > 0 && !hop->d->stopped)
 		want(hop);
@@ -143,26 +205,17 @@ struct job *hop_next_job(struct hop *hop)
 	if (!hop->jobs)
 		hop->jobs_end = &hop->jobs;
 	job->next = NULL;
+	count_start(hop);
 	return job;
 }
 
-static bool has_work(const struct hop *hop)
-{
-	return hop->jobs || hop->qlen > 0;
-}
-
-/* All connections are taken and some hop with work has none of them. */
+/* All connections are taken, and the hop that is next in line has none. */
 bool hop_should_yield(const struct hop *hop)
 {
 	const struct deliver *d = hop->d;
-	const struct hop *other;
 
-	if (d->nsessions < d->max_sessions)
-		return false;
-	for (other = d->hops; other; other = other->next)
-		if (other->sessions == 0 && has_work(other))
-			return true;
-	return false;
+	return d->nsessions >= d->max_sessions && d->line &&
+		d->line != hop && d->line->sessions == 0;
 }
 
 /* ---- parcels and jobs ----------------------------------------------------------- */
@@ -180,40 +233,6 @@ static void parcel_done(struct deliver *d, struct parcel *p)
 	engine_tell(d, DELIVER_DONE, n, 0, NULL, NULL, "", "", false);
 }
 
-void job_settle(struct hop *hop, struct job *job, size_t k,
-		const struct reply *r, const char *host, const char *address,
-		bool unsure)
-{
-	if (job->to[k].settled)
-		return;
-	job->to[k].settled = true;
-	job->open--;
-	engine_tell(hop->d, DELIVER_FATE, job->parcel->n, job->to[k].rcpt, r,
-		    hop, host, address, unsure);
-}
-
-void job_end(struct hop *hop, struct job *job, const struct reply *r,
-	     const char *host, const char *address, bool unsure)
-{
-	struct parcel *p = job->parcel;
-	size_t k;
-
-	for (k = 0; k < job->nrcpt; k++)
-		job_settle(hop, job, k, r, host, address, unsure);
-	free(job);
-	if (--p->jobs == 0)
-		parcel_done(hop->d, p);
-}
-
-void job_put_back(struct hop *hop, struct job *job)
-{
-	job->next = hop->jobs;
-	if (!hop->jobs)
-		hop->jobs_end = &job->next;
-	hop->jobs = job;
-	engine_kick(hop->d);
-}
-
 static void push_built(struct hop *hop)
 {
 	struct job *job = hop->building;
@@ -224,6 +243,7 @@ static void push_built(struct hop *hop)
 	*hop->jobs_end = job;
 	hop->jobs_end = &job->next;
 	job->parcel->jobs++;
+	hop_kick(hop);
 }
 
 /* One recipient into the job its hop is building for this parcel. */
@@ -249,6 +269,66 @@ static void add_rcpt(struct hop *hop, struct parcel *p, uint32_t rcpt)
 	job->to[job->nrcpt].rcpt = rcpt;
 	job->to[job->nrcpt++].settled = false;
 	job->open++;
+}
+
+/* SmartHostType 1: what could not be delivered directly, and was not sent as
+ * far as its end, goes to the smart host in the same attempt. */
+static bool fall_back(struct hop *hop, struct job *job, size_t k,
+		      const struct reply *r, bool unsure)
+{
+	struct route relay = { .kind = ROUTE_SMART_HOST,
+			       .conf = hop->route.conf };
+	struct hop *to;
+
+	if (hop->route.kind != ROUTE_DOMAIN || unsure || hop->d->stopped ||
+	    hop->route.conf->smart_host_type != 1 ||
+	    !hop->route.conf->nsmart_hosts || reply_fate(r) != FATE_RETRY)
+		return false;
+	to = hop_find(hop->d, &relay);
+	/* The job in the making may be another message's. */
+	if (to->building && to->building->parcel != job->parcel)
+		push_built(to);
+	add_rcpt(to, job->parcel, job->to[k].rcpt);
+	job->relay = to;
+	return true;
+}
+
+void job_settle(struct hop *hop, struct job *job, size_t k,
+		const struct reply *r, const char *host, const char *address,
+		bool unsure)
+{
+	if (job->to[k].settled)
+		return;
+	job->to[k].settled = true;
+	job->open--;
+	if (fall_back(hop, job, k, r, unsure))
+		return;
+	engine_tell(hop->d, DELIVER_FATE, job->parcel->n, job->to[k].rcpt, r,
+		    hop, host, address, unsure);
+}
+
+void job_end(struct hop *hop, struct job *job, const struct reply *r,
+	     const char *host, const char *address, bool unsure)
+{
+	struct parcel *p = job->parcel;
+	size_t k;
+
+	for (k = 0; k < job->nrcpt; k++)
+		job_settle(hop, job, k, r, host, address, unsure);
+	if (job->relay)
+		push_built(job->relay);
+	free(job);
+	if (--p->jobs == 0)
+		parcel_done(hop->d, p);
+}
+
+void job_put_back(struct hop *hop, struct job *job)
+{
+	job->next = hop->jobs;
+	if (!hop->jobs)
+		hop->jobs_end = &job->next;
+	hop->jobs = job;
+	hop_kick(hop);
 }
 
 void deliver_give(struct deliver *d, uint32_t n, const char *id, int fd,
@@ -326,7 +406,7 @@ static void drain(struct hop *hop)
 			return;
 		job_end(hop, job, &hop->why, hop->why_host, "", false);
 	}
-	engine_kick(hop->d);
+	hop_kick(hop);
 }
 
 /* One more session for this hop, if it may have one.  Until the first was up
@@ -338,16 +418,13 @@ static bool one_more(struct hop *hop)
 	struct session *s;
 	struct job *job;
 
-	if (hop->state != HOP_READY || !has_work(hop) || d->stopped)
-		return false;
 	for (s = d->sessions; s; s = s->next)
 		if (s->hop == hop && s->state == S_UP && !s->job &&
 		    s->was_up && (job = hop_next_job(hop)) != NULL) {
 			session_take(s, job);
 			return true;
 		}
-	if (d->nsessions >= d->max_sessions ||
-	    (most && hop->sessions >= most) || (!hop->proven && hop->sessions))
+	if ((most && hop->sessions >= most) || (!hop->proven && hop->sessions))
 		return false;
 	job = hop_next_job(hop);
 	if (!job)
@@ -356,24 +433,51 @@ static bool one_more(struct hop *hop)
 	return true;
 }
 
+/* One step for the hop that is first in line. */
+static void serve(struct hop *hop)
+{
+	switch (hop->state) {
+	case HOP_NEW:
+		hop_resolve(hop);
+		if (hop->state == HOP_READY)
+			hop_kick(hop);
+		break;
+	case HOP_ASKING:
+		break;
+	case HOP_READY:
+		if (one_more(hop))
+			hop_kick(hop);	/* again, behind the others */
+		break;
+	case HOP_FAILED:
+		drain(hop);
+		break;
+	}
+}
+
+/* Destinations take turns: each step goes to the first in line.  When all
+ * connections are taken the line stands still; only hops that need none
+ * (dead ones) are served then. */
 static void pump(void *ctx)
 {
 	struct deliver *d = ctx;
 	struct hop *hop;
-	bool more = true;
+	int64_t until = now_mono() + PUMP_MS;
 
 	reap(d);
-	for (hop = d->hops; hop; hop = hop->next) {
-		if (hop->state == HOP_NEW && has_work(hop) && !d->stopped)
-			hop_resolve(hop);
-		if (hop->state == HOP_FAILED && has_work(hop))
-			drain(hop);
-	}
-	/* One session each, round after round: destinations take turns. */
-	while (more) {
-		more = false;
-		for (hop = d->hops; hop; hop = hop->next)
-			more |= one_more(hop);
+	while ((hop = d->line) != NULL && !d->stopped) {
+		if (hop->state != HOP_FAILED &&
+		    d->nsessions + d->nasking >= d->max_sessions)
+			return;
+		if (now_mono() > until) {
+			engine_kick(d);		/* sessions first */
+			return;
+		}
+		d->line = hop->line_next;
+		if (!d->line)
+			d->line_end = &d->line;
+		hop->in_line = false;
+		if (has_work(hop))
+			serve(hop);
 	}
 }
 
@@ -403,6 +507,7 @@ struct deliver *deliver_open(const struct deliver_setup *setup)
 
 	d->set = *setup;
 	d->kick = loop_timer(setup->loop, INT64_MAX, pump, d);
+	d->line_end = &d->line;
 	d->max_sessions = session_limit_by_fd(conf()->max_connections);
 	return d;
 }
@@ -435,7 +540,8 @@ void deliver_close(struct deliver *d)
 	free(d);
 }
 
-void deliver_stop(struct deliver *d, const char *why, unsigned limit_s)
+void deliver_stop(struct deliver *d, const char *why, bool time_out,
+		  unsigned limit_s)
 {
 	struct session *s;
 	struct hop *hop;
@@ -455,6 +561,10 @@ void deliver_stop(struct deliver *d, const char *why, unsigned limit_s)
 		}
 		job = s->job;
 		s->job = NULL;
+		/* Cut before a greeting: the next caller need not wait for
+		 * the same. */
+		if (!s->was_up && !s->hop->proven && time_out)
+			hop_tell_down(s->hop, &d->stop_why);
 		if (job)
 			job_end(s->hop, job, &d->stop_why, "", s->address,
 				false);

@@ -31,6 +31,8 @@ enum deliver_what {
 			 * without a fate have not been tried */
 	DELIVER_HOST,	/* a host could not be used: reply says why */
 	DELIVER_NO_BDAT,	/* a host met BDAT with silence */
+	DELIVER_DOWN,		/* a next hop cannot be reached: key */
+	DELIVER_UP,		/* a session with it was up: key */
 };
 
 struct deliver_record {
@@ -39,7 +41,9 @@ struct deliver_record {
 	uint32_t rcpt;		/* index in its envelope */
 	struct reply reply;
 	bool unsure;		/* the end of data was out: a copy may exist */
+	bool skipped;		/* the hop was known to be down: not tried */
 	char hop[300];		/* for people: route_print */
+	char key[300];		/* for State: route_key */
 	char host[256];		/* who spoke; "" nobody */
 	char address[64];	/* and where; "" not connected */
 };
@@ -50,6 +54,8 @@ struct deliver_setup {
 	void (*tell)(void *ctx, const struct deliver_record *r);
 	/* Is this host known to hang on BDAT?  May be NULL. */
 	bool (*no_bdat)(void *ctx, const char *host);
+	/* Is this hop known to be down?  NULL: try all. */
+	bool (*known_down)(void *ctx, const char *key);
 	void *ctx;
 	bool verbose;		/* the dialogue on standard error */
 };
@@ -73,11 +79,13 @@ void deliver_give(struct deliver *d, uint32_t n, const char *id, int fd,
 /* Message n cannot be had (another process has it). */
 void deliver_gone(struct deliver *d, uint32_t n);
 
-/* No more sessions and transactions; every session is dropped whose end of
+/* No more sessions and transactions; time_out: because the caller waited long
+ * enough (then hops without a greeting so far are told as down); every session is dropped whose end of
  * data is not out yet, and its recipients get "why" as a RETRY, as do those
  * that waited for their turn in a message already given.  What remains waits
  * for its last reply, at most limit_s seconds. */
-void deliver_stop(struct deliver *d, const char *why, unsigned limit_s);
+void deliver_stop(struct deliver *d, const char *why, bool time_out,
+		  unsigned limit_s);
 /* The limit again, shorter. */
 void deliver_hurry(struct deliver *d, unsigned limit_s);
 

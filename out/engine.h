@@ -43,6 +43,7 @@ struct job {
 	struct parcel *parcel;
 	size_t nrcpt, open, cap;	/* open: without a fate yet */
 	unsigned again;			/* times it went back for a new session */
+	struct hop *relay;		/* its smart host has some of it now */
 	struct {
 		uint32_t rcpt;		/* index in the envelope */
 		bool settled;
@@ -60,6 +61,7 @@ struct host {
 	struct dns_address *addr;
 	struct reply why;		/* HOST_BAD */
 	bool shut;			/* its greeting was 521 or 554 */
+	bool down;			/* it could not be reached at all */
 	unsigned losses;		/* transactions lost since one went well */
 };
 
@@ -70,6 +72,7 @@ struct hop {
 	enum { HOP_NEW, HOP_ASKING, HOP_READY, HOP_FAILED } state;
 	struct reply why;		/* HOP_FAILED */
 	char why_host[256];
+	bool skipped;			/* not tried: known to be down */
 	struct host *hosts;
 	size_t nhosts;
 	bool proven;			/* a session was up: more may follow */
@@ -82,6 +85,10 @@ struct hop {
 	size_t qfirst, qlen, qcap;
 	unsigned wanted;		/* asked for and not answered */
 	unsigned sessions;
+	bool in_line;			/* for the pump */
+	struct hop *line_next;
+	struct timer *pace;		/* MessagesPerMinute: wakes it */
+	int64_t next_start;		/* no transaction before; now_mono */
 };
 
 struct session {
@@ -123,6 +130,8 @@ struct deliver {
 	struct { uint32_t n; struct hop *hop; } *wanted;
 	size_t nwanted, wanted_cap;
 	uint64_t nqueued;
+	struct hop *line, **line_end;	/* hops that may get further */
+	unsigned nasking;		/* hops that ask DNS for their hosts */
 	uint64_t connections, transactions;
 	bool stopped;
 	int64_t stop_at;
@@ -130,7 +139,8 @@ struct deliver {
 };
 
 /* deliver.c */
-void engine_kick(struct deliver *d);
+void engine_kick(struct deliver *d);	/* the pump, soon */
+void hop_kick(struct hop *hop);		/* this hop may get further */
 void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
 		 uint32_t rcpt, const struct reply *r, const struct hop *hop,
 		 const char *host, const char *address, bool unsure);
@@ -158,6 +168,8 @@ void hop_need_host(struct hop *hop, size_t i);
 void host_bad(struct hop *hop, size_t i, const struct reply *why);
 /* What is to be said when no host is left. */
 void hop_verdict(const struct hop *hop, struct reply *r, char host[256]);
+/* The caller is told that nothing of this hop can be reached. */
+void hop_tell_down(struct hop *hop, const struct reply *why);
 void hop_free(struct hop *hop);
 
 /* session.c */

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void fail(struct hop *hop, enum reply_to to, int code,
 		 const char *status, const char *why)
 {
 	reply_local(&hop->why, to, code, status, "%s", why);
 	hop->state = HOP_FAILED;
-	engine_kick(hop->d);
+	hop_kick(hop);
 }
 
 static struct host *add_host(struct hop *hop, const char *name, bool literal,
@@ -67,17 +68,40 @@ static void address_literal(struct hop *hop)
 	hop->state = HOP_READY;
 }
 
+/* RFC 5321 5.1: where our own name is among the MX, it and all that are not
+ * more preferred would send the mail back to us. */
+static size_t before_us(const struct dns_answer *a)
+{
+	size_t i, n;
+
+	for (i = 0; i < a->nmx; i++)
+		if (strcasecmp(a->mx[i].host, conf()->fqdn) == 0)
+			break;
+	if (i == a->nmx)
+		return i;
+	for (n = 0; n < a->nmx && a->mx[n].preference < a->mx[i].preference; )
+		n++;
+	return n;
+}
+
 static void mx_known(void *ctx, const struct dns_answer *a)
 {
 	struct hop *hop = ctx;
 	size_t i;
 
 	hop->query = NULL;
+	hop->d->nasking--;
 	switch (a->result) {
 	case DNS_OK:
-		for (i = 0; i < a->nmx; i++)
+		for (i = 0; i < before_us(a); i++)
 			add_host(hop, a->mx[i].host, false,
 				 hop->route.conf->remote_port);
+		if (hop->nhosts == 0) {
+			fail(hop, REPLY_TO_DOMAIN, 554, "5.4.6", "mail loop: "
+			     "we are the first MX of this domain; is it "
+			     "missing in LocalDomains?");
+			return;
+		}
 		break;
 	case DNS_NODATA:	/* the domain itself is the host */
 		add_host(hop, hop->route.domain, false,
@@ -94,7 +118,7 @@ static void mx_known(void *ctx, const struct dns_answer *a)
 		return;
 	}
 	hop->state = HOP_READY;
-	engine_kick(hop->d);
+	hop_kick(hop);
 }
 
 static bool have_dns(struct deliver *d, const char **why)
@@ -106,9 +130,16 @@ static bool have_dns(struct deliver *d, const char **why)
 
 void hop_resolve(struct hop *hop)
 {
+	const struct deliver_setup *set = &hop->d->set;
 	const char *why = "";
+	char key[300];
 
-	if (hop->route.kind == ROUTE_SMART_HOST) {
+	route_key(&hop->route, key, sizeof key);
+	if (set->known_down && set->known_down(set->ctx, key)) {
+		hop->skipped = true;
+		fail(hop, REPLY_TO_HOST, 451, "4.4.1", "known to be down: not "
+		     "tried now");
+	} else if (hop->route.kind == ROUTE_SMART_HOST) {
 		smart_hosts(hop);
 	} else if (hop->route.domain[0] == '[') {
 		address_literal(hop);
@@ -116,6 +147,7 @@ void hop_resolve(struct hop *hop)
 		fail(hop, REPLY_TO_HOST, 451, "4.4.3", why);
 	} else {
 		hop->state = HOP_ASKING;
+		hop->d->nasking++;
 		hop->query = dns_mx(hop->d->dns, hop->route.domain, mx_known,
 				    hop);
 	}
@@ -130,6 +162,21 @@ size_t hop_host_from(const struct hop *hop, size_t i)
 	return i;
 }
 
+void hop_tell_down(struct hop *hop, const struct reply *why)
+{
+	engine_tell(hop->d, DELIVER_DOWN, 0, 0, why, hop, "", "", false);
+}
+
+/* Not one host could be reached: a greeting that refuses is not "down". */
+static bool all_down(const struct hop *hop)
+{
+	size_t i;
+
+	for (i = 0; i < hop->nhosts && hop->hosts[i].down; i++)
+		;
+	return i == hop->nhosts;
+}
+
 void host_bad(struct hop *hop, size_t i, const struct reply *why)
 {
 	hop->hosts[i].state = HOST_BAD;
@@ -138,7 +185,9 @@ void host_bad(struct hop *hop, size_t i, const struct reply *why)
 	if (hop_host_from(hop, 0) == hop->nhosts) {
 		hop_verdict(hop, &hop->why, hop->why_host);
 		hop->state = HOP_FAILED;
-		engine_kick(hop->d);
+		if (all_down(hop))
+			hop_tell_down(hop, &hop->why);
+		hop_kick(hop);
 	}
 }
 
@@ -258,6 +307,7 @@ void hop_free(struct hop *hop)
 		hop->jobs = job->next;
 		free(job);
 	}
+	timer_stop(hop->pace);
 	for (i = 0; i < hop->nhosts; i++)
 		free(hop->hosts[i].addr);
 	free(hop->hosts);

@@ -14,6 +14,7 @@
  */
 #include "out/mailq.h"
 #include "conf.h"
+#include "lib/addr.h"
 #include "lib/reply.h"
 #include "lib/util.h"
 #include "out/route.h"
@@ -26,7 +27,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- the names ----------------------------------------------------------------- */
+/* ---- the names ------------------------------------------------------- */
 
 struct listing {
 	struct queue q;
@@ -68,7 +69,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* ---- text ------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------ */
 
 /* before, text made printable, behind. */
 static void show(const char *before, const char *text, const char *behind)
@@ -111,7 +112,7 @@ static void print_time(char dst[32], time_t t)
 
 static void show_next(const struct message *m, time_t now)
 {
-	char when[32], wait[32];
+	char when[32], wait[48];
 
 	print_time(when, m->due);
 	print_age(wait, sizeof wait, m->due - now);
@@ -122,10 +123,34 @@ static void show_next(const struct message *m, time_t now)
 	printf(" (%u so far)\n", m->env.attempts);
 }
 
+/* A reason ends with who said it, "(mx1.far.test)".  check_mailq counts hosts
+ * where sendmail writes them: "by mx1.far.test." */
+static void show_reason(const char *status)
+{
+	const char *paren = strrchr(status, '(');
+	char host[STATUS_OCTETS + 1] = "", text[STATUS_OCTETS + 1];
+	size_t n = strlen(status);
+
+	strlcpy(text, status, sizeof text);
+	if (paren && paren > status && paren[-1] == ' ' &&
+	    status[n - 1] == ')') {
+		strlcpy(host, paren + 1, sizeof host);
+		host[strlen(host) - 1] = '\0';
+	}
+	printf("%21s(Deferred: ", "");
+	if (strchr(host, '.') && addr_is_hostname(host)) {
+		text[paren - 1 - status] = '\0';
+		show("", text, " by ");
+		show("", host, ".)\n");
+	} else {
+		show("", text, ")\n");
+	}
+}
+
 static void show_text(const struct message *m, time_t now)
 {
 	const struct envelope *env = &m->env;
-	char when[32], age[32];
+	char when[32], age[48];
 	size_t i;
 
 	print_time(when, env->created);
@@ -141,14 +166,12 @@ static void show_text(const struct message *m, time_t now)
 			continue;
 		printf("%54s", "");
 		show("<", env->rcpt[i].addr, ">\n");
-		if (*env->rcpt[i].status) {
-			printf("%21s", "");
-			show("(Deferred: ", env->rcpt[i].status, ")\n");
-		}
+		if (*env->rcpt[i].status)
+			show_reason(env->rcpt[i].status);
 	}
 }
 
-/* ---- JSON -------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------ */
 
 /* RFC 8259 7: what printable() leaves needs two escapes. */
 static void json_string(const char *text)
@@ -211,7 +234,7 @@ static void show_json(const struct message *m)
 	fputs("]}\n", stdout);
 }
 
-/* ---- the listing ---------------------------------------------------------------------- */
+/* ---- the listing ----------------------------------------------------- */
 
 static void show_unusable(const char *name, const char *why, bool json)
 {
@@ -258,7 +281,7 @@ static void show_all(struct listing *l, bool json)
 		       "--Age-- --Sender/Recipient--\n", l->n,
 		       l->n == 1 ? "" : "s");
 	}
-	for (i = 0; i < l->n; i++)
+	for (i = 0; i < l->n && !ferror(stdout); i++)
 		show_one(l, l->name[i], json);
 	for (i = 0; i < l->nforeign; i++)
 		show_unusable(l->foreign[i], "not ours", json);
@@ -289,8 +312,9 @@ int mailq_list(bool json)
 		show_all(&l, json);
 		/* A listing cut short must not look like a short queue. */
 		if (fflush(stdout) != 0 || ferror(stdout)) {
-			complain("cannot write the listing: %s",
-				 strerror(errno));
+			if (errno != EPIPE)	/* mailq | head */
+				complain("cannot write the listing: %s",
+					 strerror(errno));
 			status = EXIT_IOERR;
 		}
 	}

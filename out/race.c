@@ -29,6 +29,7 @@ struct race {
 	unsigned timeout;
 	const char *bind_to;
 	char why[160];
+	int err;
 	size_t last;		/* index of the last that failed */
 	size_t started, running, n;
 	int64_t next_start;
@@ -65,10 +66,11 @@ static void finish(struct race *race, int fd, size_t i)
 	race_done *done = race->done;
 	void *ctx = race->ctx;
 	char why[sizeof race->why];
+	int err = race->err;
 
 	strlcpy(why, race->why, sizeof why);
 	race_cancel(race);
-	done(ctx, fd, &winner, fd < 0 ? why : NULL);
+	done(ctx, fd, &winner, err, fd < 0 ? why : NULL);
 }
 
 static void failed(struct runner *r, int err)
@@ -80,6 +82,7 @@ static void failed(struct runner *r, int err)
 	address_print(text, sizeof text, (struct sockaddr *)&r->to.sa);
 	snprintf(race->why, sizeof race->why, "cannot connect to %s: %s", text,
 		 strerror(err));
+	race->err = err;
 	race->last = (size_t)(r - race->runner);
 	/* A refusal need not be waited for: the next one starts now. */
 	race->next_start = now_mono();

@@ -15,10 +15,10 @@
 struct race;
 
 /* fd: connected, the caller's; -1: all failed, why is one sentence about the
- * last.  winner is the address that was reached, or the last that failed;
+ * last and err its errno.  winner is the address that was reached, or the last that failed;
  * valid during the call. */
 typedef void race_done(void *ctx, int fd, const struct dns_address *winner,
-		       const char *why);
+		       int err, const char *why);
 
 /* The addresses are copied, their ports set to port.  timeout: seconds for
  * each.  bind_to: an address text, "" none (used for its family only).  done

@@ -50,7 +50,7 @@ struct writer {
 	bool original_8bit, words_8bit;
 };
 
-/* ---- lines ----------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------- */
 
 static void flush(struct writer *w)
 {
@@ -110,8 +110,9 @@ static void put_folded(struct writer *w, const char *first, const char *indent,
 	free(clean);
 }
 
-/* A paragraph for people, every line of it behind indent.  Without an indent it
- * must hold no foreign text.  Octets above 127 only if the part is so marked. */
+/* A paragraph for people, every line of it behind indent.  Without an indent
+ * it must hold no foreign text.  Octets above 127 only where the part is
+ * marked so. */
 static void say(struct writer *w, const char *indent, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -134,7 +135,7 @@ static void put_date(struct writer *w, const char *first, time_t t)
 	put_folded(w, first, " ", date, true);
 }
 
-/* ---- the original ------------------------------------------------------------ */
+/* ---- the original ---------------------------------------------------- */
 
 /* Looks for needle in size octets of the original, from on.  1 found, at *at;
  * 0 not; -1 with errno.  original_8bit is set if there was any on the way. */
@@ -256,7 +257,7 @@ static void find_message_id(const struct writer *w, char *dst, size_t size)
 	free(text);
 }
 
-/* ---- words for people ----------------------------------------------------------- */
+/* ---- words for people ------------------------------------------------ */
 
 static void print_span(char *dst, size_t size, time_t seconds)
 {
@@ -342,7 +343,7 @@ static void put_words(struct writer *w, const struct report *r)
 	    "header of the message", conf()->fqdn);
 }
 
-/* ---- fields for programs (RFC 3464 2) ----------------------------------------------- */
+/* ---- fields for programs (RFC 3464 2) -------------------------------- */
 
 /* ENVID and ORCPT came as xtext and are reported decoded (2.2.1, 2.3.1). */
 static void put_xtext(struct writer *w, const char *first, const char *xtext)
@@ -410,7 +411,7 @@ static void put_fields(struct writer *w, const struct report *r)
 		put_rcpt_fields(w, r, r->rcpt[i]);
 }
 
-/* ---- the message around them ---------------------------------------------------------- */
+/* ---- the message around them ----------------------------------------- */
 
 static void begin(struct writer *w, struct message *out, struct message *m)
 {
@@ -497,7 +498,7 @@ int report_write(struct message *out, const struct report *r)
 	return finish(&w);
 }
 
-/* ---- about Badmail ------------------------------------------------------------------ */
+/* ---- about Badmail --------------------------------------------------- */
 
 int report_badmail(struct message *out, struct message *m, const char *why,
 		   time_t now)

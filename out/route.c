@@ -50,3 +50,15 @@ void route_print(const struct route *r, char *dst, size_t size)
 		break;
 	}
 }
+
+void route_key(const struct route *r, char *dst, size_t size)
+{
+	char *s;
+
+	snprintf(dst, size, "%s-%s", r->kind == ROUTE_SMART_HOST ? "relay" :
+		 "mx", r->kind == ROUTE_SMART_HOST ? r->conf->smart_hosts[0] :
+		 r->domain);
+	for (s = dst; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr(".-_", *s))
+			*s = '_';
+}

@@ -28,6 +28,9 @@ struct route {
 /* addr is qualified and checked. */
 void route_find(struct route *r, const char *addr);
 bool route_same(const struct route *a, const struct route *b);
+/* What State knows the hop by: "relay-mail.example.net", "mx-far.test"; fit for
+ * a file name. */
+void route_key(const struct route *r, char *dst, size_t size);
 /* "smart host mail.example.net", "far.test", "Drop": for people. */
 void route_print(const struct route *r, char *dst, size_t size);
 

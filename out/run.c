@@ -54,6 +54,9 @@ struct run {
 	time_t latest;		/* a due behind this is a wrong clock's */
 	unsigned foreign;
 	bool storage_failed;
+	uint32_t done;		/* messages settled, for the progress line */
+	int64_t begun, shown;	/* now_mono */
+	bool terminal;
 };
 
 /* ---- the schedule ------------------------------------------------------------ */
@@ -130,11 +133,11 @@ static struct underway *find(struct run *r, uint32_t n)
 	return u;
 }
 
-static void finish(struct run *r, struct underway *u, bool counted)
+static void finish(struct run *r, struct underway *u)
 {
 	struct underway **at;
 
-	if (settle_end(u->st, counted) != 0) {
+	if (settle_end(u->st) != 0) {
 		r->storage_failed = true;
 		log_event(LOG_CRIT, u->m->id, "storage", "text",
 			  "what became of the message could not be stored",
@@ -146,6 +149,7 @@ static void finish(struct run *r, struct underway *u, bool counted)
 		;
 	*at = u->next;
 	free(u);
+	r->done++;
 }
 
 /* Claims message n and hands it to the engine. */
@@ -187,7 +191,7 @@ static void told(void *ctx, const struct deliver_record *rec)
 		break;
 	case DELIVER_DONE:
 		if ((u = find(r, rec->n)) != NULL)
-			finish(r, u, true);
+			finish(r, u);
 		break;
 	case DELIVER_HOST:
 		log_event(LOG_INFO, NULL, "host", "hop", rec->hop, "host",
@@ -196,6 +200,12 @@ static void told(void *ctx, const struct deliver_record *rec)
 		break;
 	case DELIVER_NO_BDAT:
 		state_set_no_bdat(rec->host, now_real());
+		break;
+	case DELIVER_DOWN:
+		state_set_down(rec->key, now_real());
+		break;
+	case DELIVER_UP:
+		state_set_up(rec->key);
 		break;
 	}
 }
@@ -235,13 +245,30 @@ static void book(struct run *r, uint32_t n)
 		return;
 	st = settle_begin(m, r->now);
 	settle_local(st);
-	if (settle_end(st, true) != 0)
+	if (settle_end(st) != 0)
 		r->storage_failed = true;
 	settle_free(st);
 	message_free(m);
+	r->done++;
 }
 
 /* ---- the run ------------------------------------------------------------------------ */
+
+/* For somebody who watches: one line, twice a second, written over itself. */
+static void progress(struct run *r, bool last)
+{
+	struct deliver_counts n = deliver_counts(r->engine);
+	int64_t now = now_mono();
+
+	if (!r->terminal || (!last && now - r->shown < 500))
+		return;
+	r->shown = now;
+	fprintf(stderr, "\r%u done, %zu waiting, %.0f a second, %u "
+		"destinations, %u connections \033[K%s", r->done,
+		r->ndue - r->done, r->done * 1000.0 / (double)(now - r->begun +
+							       1),
+		n.hops, n.sessions, last ? "\n" : "");
+}
 
 /* Until the engine has nothing left; a signal lets it end what cannot be cut
  * short and nothing else. */
@@ -250,7 +277,8 @@ static void work(struct run *r, struct loop *loop)
 	struct underway *u;
 
 	while (deliver_busy(r->engine)) {
-		loop_turn(loop, now_mono() + 60 * 1000);
+		loop_turn(loop, now_mono() + (r->terminal ? 500 : 60 * 1000));
+		progress(r, false);
 		for (u = r->underway; u; u = u->next)
 			if (settle_flush(u->st) != 0)
 				r->storage_failed = true;
@@ -259,7 +287,8 @@ static void work(struct run *r, struct loop *loop)
 		if (run_signal || r->storage_failed)
 			deliver_stop(r->engine, r->storage_failed ?
 				     "storage failed" :
-				     "the queue run was ended", TIMEOUT_SIGNAL);
+				     "the queue run was ended", false,
+				     TIMEOUT_SIGNAL);
 	}
 }
 
@@ -288,11 +317,15 @@ int run_once(bool flush)
 	}
 	qsort(r.due, r.ndue, sizeof *r.due, by_name);
 	r.engine = deliver_open(&setup);
+	r.begun = now_mono();
+	r.terminal = isatty(STDERR_FILENO) && !conf()->verbose;
 	for (i = 0; i < r.ndue && !run_signal && !r.storage_failed; i++)
 		book(&r, (uint32_t)i);
 	work(&r, setup.loop);
 	while (r.underway)
-		finish(&r, r.underway, true);
+		finish(&r, r.underway);
+	if (r.ndue > 0)
+		progress(&r, true);
 	deliver_close(r.engine);
 	loop_free(setup.loop);
 	queue_close(&r.q);

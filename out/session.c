@@ -59,7 +59,7 @@ void session_drop(struct session *s)
 	s->timer = NULL;
 	s->state = S_DEAD;
 	s->hop->sessions--;
-	engine_kick(s->hop->d);
+	hop_kick(s->hop);
 }
 
 /* The job goes no further in this run. */
@@ -237,8 +237,16 @@ static void down(void *ctx, const char *why)
 
 static const struct stream_ops stream_ops = { input, writable, down };
 
+/* Errors that say something of the host or the way to it.  Our own (no
+ * descriptor, no such source address) must not be held against it. */
+static bool is_down(int err)
+{
+	return err == ECONNREFUSED || err == EHOSTUNREACH ||
+		err == ENETUNREACH || err == ETIMEDOUT;
+}
+
 static void connected(void *ctx, int fd, const struct dns_address *to,
-		      const char *why)
+		      int err, const char *why)
 {
 	struct session *s = ctx;
 	struct deliver *d = s->hop->d;
@@ -257,6 +265,7 @@ static void connected(void *ctx, int fd, const struct dns_address *to,
 		if (d->set.verbose)
 			fprintf(stderr, "%s - %s\n", h->name, why);
 		reply_local(&r, REPLY_TO_HOST, 451, "4.4.1", "%s", why);
+		h->down = is_down(err);
 		host_failed(s, &r);
 		next_host(s);
 		return;
@@ -494,6 +503,14 @@ static bool feed(struct session *s)
 	return true;
 }
 
+/* What hosts said about the job before is nothing to this one. */
+static void new_job(struct session *s, struct job *job)
+{
+	s->job = job;
+	s->too_small = 0;
+	s->last.code = 0;
+}
+
 /* Between transactions: the next job, or good-bye. */
 static void ready(struct session *s)
 {
@@ -506,8 +523,10 @@ static void ready(struct session *s)
 		s->was_up = true;
 		host_of(s)->proven = true;
 		if (!hop->proven)
-			engine_kick(hop->d);
+			engine_tell(hop->d, DELIVER_UP, 0, 0, NULL, hop,
+				    host_of(s)->name, s->address, false);
 		hop->proven = true;
+		hop_kick(hop);	/* it may have more sessions now */
 	}
 	if (s->in_transaction) {
 		s->in_transaction = false;
@@ -521,19 +540,16 @@ static void ready(struct session *s)
 	    (!c->max_batched || s->messages < c->max_batched) &&
 	    (!c->max_session_size || s->octets < c->max_session_size) &&
 	    !hop_should_yield(hop))
-		s->job = hop_next_job(hop);
-	if (s->job) {
-		s->too_small = 0;
-		s->last.code = 0;
+		new_job(s, hop_next_job(hop));
+	if (s->job)
 		begin(s);
-	} else if (!hop->wanted || hop->d->stopped) {
+	else if (!hop->wanted || hop->d->stopped)
 		session_quit(s);
-	}
 }
 
 void session_take(struct session *s, struct job *job)
 {
-	s->job = job;
+	new_job(s, job);
 	go_on(s);
 }
 

@@ -34,6 +34,7 @@ struct settle {
 	struct outcome *out;
 	struct settle_counts counts;
 	bool dirty, kept;
+	bool tried;		/* something was: not all hops were skipped */
 	unsigned previous_attempts;
 	time_t previous_last;
 };
@@ -145,6 +146,7 @@ void settle_fate(struct settle *st, const struct deliver_record *r)
 	o = &st->out[r->rcpt];
 	if (o->what != UNTRIED)
 		return;
+	st->tried |= !r->skipped;
 	status_text(status, &r->reply, r->host, r->unsure);
 	log_fate(st, events[fate], r->rcpt, r);
 	st->dirty = true;
@@ -384,7 +386,8 @@ static bool end_some(struct settle *st, bool expired)
 
 	if (!report(st, &unreturnable))
 		return false;
-	badmail = expired || unreturnable || conf()->badmail_keeps == KEEP_ALL;
+	badmail = unreturnable || conf()->badmail_keeps == KEEP_ALL ||
+		(expired && conf()->badmail_keeps != KEEP_UNRETURNABLE);
 	if (badmail && !m->committed && queue_commit(m, st->now) != 0)
 		return false;
 	/* Only with its last recipient does the message leave Queue; and the
@@ -409,10 +412,11 @@ static bool end_some(struct settle *st, bool expired)
 	return queue_sync(m) == 0;
 }
 
-int settle_end(struct settle *st, bool counted)
+int settle_end(struct settle *st)
 {
 	struct message *m = st->m;
 	bool expired = false, gone = false, ok = true;
+	const bool counted = st->tried;
 	time_t due;
 
 	st->kept = true;

@@ -45,7 +45,7 @@ const struct reply *settle_failure(const struct settle *st, const char **addr,
  * one that was not the caller must tell its own caller (settle_delivered_list
  * says who has a copy).
  */
-int settle_end(struct settle *st, bool counted);
+int settle_end(struct settle *st);
 
 /* After settle_end: kept says whether it still stands in Queue. */
 bool settle_kept(const struct settle *st);

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "conf.h"
 #include "lib/buf.h"
+#include "lib/log.h"
 #include "lib/util.h"
 
 #include <fcntl.h>
@@ -17,6 +18,8 @@
 
 /* Hosts remembered; a list that is longer is an attack or a bug. */
 #define STATE_MAX (64 * 1024)
+/* The key of the way itself. */
+#define PORT_25 "port25"
 
 static const char *path_of(const char *name, char dst[4096])
 {
@@ -63,14 +66,31 @@ bool state_no_bdat(const char *host, time_t now)
 	return known;
 }
 
-/* The whole file anew: what is still fresh, and this host. */
+/* The whole file anew, by rename: readers take no lock. */
+static void store(const char *name, const struct buf *b)
+{
+	char path[4096], tmp[4096 + 32];
+	int fd;
+
+	if (mkdir(conf()->state_dir, 0770) == 0)
+		chmod(conf()->state_dir, 02770);
+	snprintf(tmp, sizeof tmp, "%s.%ld", path_of(name, path),
+		 (long)getpid());
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		  0660);
+	if (fd < 0)
+		return;
+	if (write_full(fd, buf_data(b), buf_len(b)) != 0 ||
+	    rename(tmp, path) != 0)
+		unlink(tmp);
+	close(fd);
+}
+
 void state_set_no_bdat(const char *host, time_t now)
 {
 	char *text = load("no-bdat"), *at = text, *name;
-	char path[4096], tmp[4096 + 32];
 	struct buf b;
 	uint64_t when;
-	int fd;
 
 	buf_init(&b, STATE_MAX);
 	buf_printf(&b, "%s %lld\n", host, (long long)now);
@@ -80,16 +100,122 @@ void state_set_no_bdat(const char *host, time_t now)
 			buf_printf(&b, "%s %llu\n", name,
 				   (unsigned long long)when);
 	free(text);
-	mkdir(conf()->state_dir, 02770);
-	snprintf(tmp, sizeof tmp, "%s.%ld", path_of("no-bdat", path),
-		 (long)getpid());
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		  0660);
-	if (fd >= 0) {
-		if (write_full(fd, buf_data(&b), buf_len(&b)) != 0 ||
-		    rename(tmp, path) != 0)
-			unlink(tmp);
-		close(fd);
-	}
+	store("no-bdat", &b);
 	buf_free(&b);
+}
+
+/* ---- what is down --------------------------------------------------------- */
+
+/* A file a hop, "failures when": no list that everybody would rewrite. */
+static bool read_down(const char *key, uint64_t *failures, uint64_t *when)
+{
+	char name[320], *text, *at, *count;
+	bool known;
+
+	snprintf(name, sizeof name, "down-%.240s", key);
+	text = at = load(name);
+	known = at && next(&at, &count, when) &&
+		parse_number(count, 1000000, failures);
+	free(text);
+	return known;
+}
+
+/* The time it is left alone after so many failures. */
+static time_t rest(uint64_t failures)
+{
+	time_t s = DOWN_FIRST_SECONDS;
+
+	for (; failures > 1 && s < DOWN_MOST_SECONDS; failures--)
+		s *= 2;
+	return s < DOWN_MOST_SECONDS ? s : DOWN_MOST_SECONDS;
+}
+
+static bool resting(const char *key, time_t now)
+{
+	uint64_t failures, when;
+
+	return read_down(key, &failures, &when) && (time_t)when <= now &&
+		now - (time_t)when < rest(failures);
+}
+
+static bool is_mx(const char *key)
+{
+	return strncmp(key, "mx-", 3) == 0;
+}
+
+bool state_is_down(const char *key, time_t now)
+{
+	return resting(key, now) || (is_mx(key) && resting(PORT_25, now));
+}
+
+static void write_down(const char *key, time_t now)
+{
+	uint64_t failures = 0, when;
+	char name[320];
+	struct buf b;
+
+	/* What was long ago is not held against it. */
+	if (!read_down(key, &failures, &when) || (time_t)when > now ||
+	    now - (time_t)when > 4 * DOWN_MOST_SECONDS)
+		failures = 0;
+	snprintf(name, sizeof name, "down-%.240s", key);
+	buf_init(&b, 128);
+	buf_printf(&b, "%llu %lld\n", (unsigned long long)failures + 1,
+		   (long long)now);
+	store(name, &b);
+	buf_free(&b);
+}
+
+/* Different domains that could not be reached since one was. */
+static void count_domain(const char *key, time_t now)
+{
+	char *text = load("unreached"), *at = text, *name;
+	unsigned n = 1;
+	struct buf b;
+	uint64_t when;
+
+	buf_init(&b, STATE_MAX);
+	buf_printf(&b, "%s %lld\n", key, (long long)now);
+	while (at && n < 3 && next(&at, &name, &when))
+		if (strcmp(name, key) != 0 && (time_t)when <= now &&
+		    now - (time_t)when < 2 * DOWN_MOST_SECONDS) {
+			buf_printf(&b, "%s %llu\n", name,
+				   (unsigned long long)when);
+			n++;
+		}
+	free(text);
+	store("unreached", &b);
+	buf_free(&b);
+	if (n < 3 || resting(PORT_25, now))
+		return;
+	write_down(PORT_25, now);
+	log_event(LOG_WARNING, NULL, "port25", "text", "port 25 seems to be "
+		  "blocked: three domains in a row could not be reached; a "
+		  "smart host is needed (SmartHost)", NULL);
+}
+
+void state_set_down(const char *key, time_t now)
+{
+	write_down(key, now);
+	if (is_mx(key))
+		count_domain(key, now);
+}
+
+static void forget(const char *name)
+{
+	char path[4096];
+
+	unlink(path_of(name, path));
+}
+
+void state_set_up(const char *key)
+{
+	char name[320];
+
+	snprintf(name, sizeof name, "down-%.240s", key);
+	forget(name);
+	if (is_mx(key)) {
+		forget("down-" PORT_25);
+		forget("unreached");
+	}
 }

@@ -15,4 +15,15 @@
 bool state_no_bdat(const char *host, time_t now);
 void state_set_no_bdat(const char *host, time_t now);
 
+/*
+ * Next hops that could not be reached, by route_key: 60 s at first, twice as
+ * long with every failure, at most 5 minutes; a success ends it.  Only
+ * submissions ask; a queue run tries.  When three domains' MX in a row cannot
+ * be reached, port 25 itself seems to be blocked: then every "mx-" key is
+ * down, and one line in the log says what helps.
+ */
+bool state_is_down(const char *key, time_t now);
+void state_set_down(const char *key, time_t now);
+void state_set_up(const char *key);
+
 #endif

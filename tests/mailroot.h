@@ -24,7 +24,7 @@
 #define CREATED 1795309200	/* 2026-11-22 01:00:00 */
 #define NOW (CREATED + 3 * 86400 + 60)
 
-static char root[64];
+static char root[64], log_path[80];
 static struct queue queue;
 
 static inline int mailroot_unlink(const char *path, const struct stat *st,
@@ -87,7 +87,8 @@ static inline void mailroot_begin(const char *settings)
 		printf("conf_load: %s\n", error);
 		exit(1);
 	}
-	log_open(xstrdup(in_root("log")), false, LOG_MAIL, NULL);
+	snprintf(log_path, sizeof log_path, "%s/log", root);
+	log_open(log_path, false, LOG_MAIL, NULL);
 	if (queue_open(&queue, conf()->queue_dir, 03770) != 0) {
 		perror(conf()->queue_dir);
 		exit(1);
@@ -154,6 +155,53 @@ static inline bool logged(const char *what)
 
 	free(text);
 	return found;
+}
+
+/* The one other file in Queue: the report, without its envelope, which goes
+ * to env (NULL: nowhere).  The caller frees both. */
+static inline char *report_text(size_t *n, struct envelope *env)
+{
+	struct dirent **list;
+	struct message *m;
+	char name[256];
+	char *text;
+	int count, i;
+
+	count = scandir(in_root("Queue"), &list, NULL, alphasort);
+	/* Behind "." and ".."; its due, the time the message came, sorts
+	 * before the message's. */
+	snprintf(name, sizeof name, "%.250s", count > 2 ? list[2]->d_name : "");
+	for (i = 0; i < count; i++)
+		free(list[i]);
+	if (count >= 0)
+		free(list);
+	m = queue_peek(&queue, name);
+	if (!check(m != NULL, "there is a report"))
+		exit(check_done("no report"));
+	text = xcalloc(m->text_size + 1, 1);
+	if (pread_full(m->fd, text, m->text_size, m->text_at) != 0)
+		perror("pread");
+	*n = m->text_size;
+	if (env) {
+		*env = m->env;
+		m->env = (struct envelope){ .sender = "" };
+	}
+	message_free(m);
+	return text;
+}
+
+static inline bool has(const char *text, const char *what)
+{
+	if (!check(strstr(text, what) != NULL, what)) {
+		printf("not in:\n%s\n", text);
+		return false;
+	}
+	return true;
+}
+
+static inline bool lacks(const char *text, const char *what)
+{
+	return check(strstr(text, what) == NULL, what);
 }
 
 #endif

@@ -85,6 +85,7 @@ start_smtpd() {
 	SINKDIR=$WORK/smtpd.$nservers/sink
 	DIALOGUE=$WORK/smtpd.$nservers/dialogue
 	mkdir -p "$SINKDIR"
+	: >"$WORK/smtpd.$nservers/stdout"
 	case " $* " in
 	*' -l '*) ;;
 	*) set -- -l 127.0.0.1:0 "$@" ;;

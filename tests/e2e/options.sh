@@ -73,7 +73,7 @@ takes 'an address that begins with - behind --' "<$ME> | <-x@far.test>" \
 takes 'behind the first address nothing is an option' \
 	"<$ME> | <bob@far.test> | <-t@far.test>" bob@far.test -t@far.test
 takes '-- behind an address is an address' \
-	"<$ME> | <bob@far.test> | <--@client.test>" bob@far.test --
+	"<$ME> | <bob@far.test> | <-->" bob@far.test --
 takes 'an empty argument names nobody' "$plain" '' bob@far.test
 refuses 'no recipients' 'no recipients'
 refuses 'only empty recipients' 'no recipients' ''
@@ -86,7 +86,7 @@ INPUT=$WORK/t
 takes '-t' "<$ME> | <bob@far.test> | <dan@far.test>" -t
 takes '-t twice' "<$ME> | <bob@far.test> | <dan@far.test>" -t -t
 takes '-t and arguments' \
-	"<$ME> | <eve@far.test> | <bob@far.test> | <dan@far.test>" \
+	"<$ME> | <eve@far.test> | <bob@FAR.test> | <dan@far.test>" \
 	-t eve@far.test bob@FAR.test
 takes '-ti' "<$ME> | <bob@far.test> | <dan@far.test>" -ti
 takes '-tiv' "<$ME> | <bob@far.test> | <dan@far.test>" -tiv
@@ -174,7 +174,7 @@ refuses '-o without a letter' '^sendmail: -o ' -o '' bob@far.test
 
 # They take what they have always taken, so that a value never becomes a
 # recipient, and a recipient never a value.
-for option in -B8BITMIME '-B 8BITMIME' '-B 7BIT' -Bwhatever -hN3 \
+for option in -B8BITMIME '-B 8BITMIME' '-B 7BIT' -Bwhatever \
 	'-h 3' -h17 -Ac -Am '-A c' '-L tag' -Ltag '-p SMTP:host' \
 	-pSMTP '-M rval' -Mrval -MXx '-T 3d' -T3d -d -d8.99 -d0-99.1 -E -E0 \
 	-J -Jfoo -G -U -c -m -n -s -x -GUcmnsx '-X trace' -Xtrace '-D trace' \
@@ -183,16 +183,13 @@ for option in -B8BITMIME '-B 8BITMIME' '-B 7BIT' -Bwhatever -hN3 \
 	'-odi -odq' '-odb -odq' '-odf -odq' '-O ErrorMode=m' \
 	'-O Verbose=true' -v; do
 	case $option in
-	-hN3) refuses '-hN3' '^sendmail: -h N3' -hN3 bob@far.test; continue ;;
 	'-oA alias') # the value of -o is "A", then comes an address
-		takes "$option" "<$ME> | <alias@client.test> | <bob@far.test>" \
+		takes "$option" "<$ME> | <alias> | <bob@far.test>" \
 			-oA alias bob@far.test; continue ;;
-	'-oe m') takes "$option" "<$ME> | <m@client.test> | <bob@far.test>" \
+	'-oe m') takes "$option" "<$ME> | <m> | <bob@far.test>" \
 			-oe m bob@far.test; continue ;;
 	esac
 	# shellcheck disable=SC2086 # words are meant
-	( cd "$WORK" && set -- $option && [ "$1" ] )
-	# shellcheck disable=SC2086
 	takes "$option" "$plain" $option -odq bob@far.test
 done
 same '-X and -D open nothing' "$(find . "$WORK" -name trace 2>/dev/null)" ''
@@ -251,25 +248,12 @@ same '--manual lists each letter' "$listed" \
 	"$(printf '%s\n' t i f r F v b q C O o e N R V B h A L p M D T X Q d E \
 		J G I U c m n s x | sort | tr -d '\n')"
 expect_exit '--help again' 0 sendmail --help
-same '--help lists the same' "$(sed -n 's/^  -\([^-]\) .*/\1/p' "$STDOUT" |
+same '--help lists the same' "$(sed -n 's/^  -\([^-]\)[ []*.*/\1/p' "$STDOUT" |
 	sort | tr -d '\n')" "$listed"
 
 # ---- who writes to us must not die of SIGPIPE --------------------------------------------
 
-# drains 'name' STATUS argument...: a writer of 5 MB ends well.
-drains() {
-	name=$1 wanted=$2
-	shift 2
-	rm -f "$WORK/wrote"
-	status=0
-	{ head -c 5000000 /dev/zero | tr '\0' x && echo; echo end
-	} 2>"$WORK/wrote.err" | { sendmail "$@" 2>"$STDERR" ||
-		echo $? >"$WORK/status"; } || status=$?
-	same "$name: status" "$(cat "$WORK/status")" "$wanted"
-	expect_empty "$name: writer" "$WORK/wrote.err"
-	rm -f "$WORK/status"
-}
-# A shell in which any part of the pipe that dies of a signal says so.
+# writer CONF PROGRAM STATUS argument...: 5 MB are taken, then comes one line.
 writer() {
 	python3 - "$@" <<-'END'
 		import os, subprocess, sys
@@ -310,7 +294,7 @@ cp "$(command -v id)" "$BUILD/sendmail" "$WORK/lent"
 chmod 755 "$WORK/lent/sendmail"
 lent() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups -- env -i \
-		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} "$@"
+		ASAN_OPTIONS=detect_leaks=0 "$@"
 }
 if [ "$(id -u)" = 0 ] && chgrp 12 "$WORK/lent"/* &&
 	chmod 2755 "$WORK/lent"/* &&
@@ -352,7 +336,7 @@ calls() {
 	wait_for 10 test -f "$sent" || { bad "$name: not sent"; return; }
 	same "$name: envelope" "$(awk '/^$/ { exit }
 		sub(/^mail: /, "") || sub(/^rcpt: /, "") {
-			sub(/ (SIZE|BODY)=.*/, ""); sub(/ ORCPT=.*/, "")
+			gsub(/ (SIZE|BODY|ORCPT)=[^ ]*/, "")
 			line = line (line ? " | " : "") $0 }
 		END { print line }' "$sent")" "$wanted"
 	same "$name: no Bcc" "$(grep -aci '^bcc:' "$sent")" 0
@@ -403,5 +387,66 @@ calls 'git send-email' bcc \
 	-f a@x.test -i bob@far.test carol@far.test alice@far.test
 calls 'git-multimail' bcc "<a@x.test> | <bob@far.test> | <dan@far.test>" \
 	-oi -f a@x.test -t
-calls 'mutt' bcc "<a@x.test> NOTIFY | <bob@far.test>" -oem -oi -B8BITMIME \
-	-f a@x.test -- bob@far.test 2>/dev/null >/dev/null || :
+mutt="<a@x.test> RET=HDRS | <bob@far.test> NOTIFY=FAILURE,DELAY"
+calls 'mutt' bcc "$mutt | <c@far.test> NOTIFY=FAILURE,DELAY" \
+	-oem -oi -B8BITMIME -f a@x.test -N failure,delay -R hdrs -- \
+	bob@far.test c@far.test
+calls 'neomutt' bcc "<$ME> | <bob@far.test>" -oem -oi -- bob@far.test
+calls 'GNU mailutils' bcc "<alice@vm> | <bob@far.test> | <dan@far.test>" \
+	-oi -f alice@vm -t
+calls 'bsd-mailx' bcc "<$ME> | <bob@far.test> | <dan@far.test>" -i -t
+calls 's-nail' bcc "<a@x.test> | <bob@far.test> | <c@far.test>" \
+	-i -F 'Ann Author' -f a@x.test -- bob@far.test c@far.test
+calls 'nmh, the blind copy' onlybcc "<$ME> | <dan@far.test>" -t -i
+calls 'sendmail.el' bcc "<$ME> | <bob@far.test> | <dan@far.test>" \
+	-oi -oep -odi -t
+calls 'message.el' bcc "<a@x.test> | <bob@far.test> | <dan@far.test>" \
+	-oi -f a@x.test -oem -odb -t
+calls 'Email::Sender' bcc "<a@x.test> | <bob@far.test>" \
+	-i -f a@x.test -- bob@far.test
+calls 'MIME::Lite' bcc "<a@x.test> | <bob@far.test> | <dan@far.test>" \
+	-t -oi -oem -fa@x.test
+calls 'Mail::Mailer' bcc "<$ME> | <bob@far.test> | <dan@far.test>" -t
+calls 'Request Tracker, two -f' bcc \
+	"<rt-bob=far.test@x.test> | <bob@far.test> | <dan@far.test>" \
+	-oi -t -f '<>' -f rt-bob=far.test@x.test
+sympa=NOTIFY=SUCCESS,DELAY,FAILURE
+calls 'Sympa' pear "<> ENVID=0000abcd | <a@far.test> $sympa | <b@far.test> $sympa" \
+	-oi -odi -oem -N success,delay,failure -V0000abcd -f '' -- \
+	a@far.test b@far.test
+calls 'Majordomo' pear "<owner@x.test> | <bob@far.test>" -oi -oee \
+	-fowner@x.test -- bob@far.test
+calls 'Ruby mail' crlf "<a@x.test> | <bob@far.test> | <c@far.test>" \
+	-i -f a@x.test -- bob@far.test c@far.test
+calls 'ActionMailer with -i -t' bcc \
+	"<a@x.test> | <bob@far.test> | <dan@far.test>" \
+	-i -t -f a@x.test -- bob@far.test dan@far.test
+calls 'nodemailer' crlf "<a@x.test> | <bob@far.test> | <c@far.test>" \
+	-i -f a@x.test bob@far.test c@far.test
+calls 'nodemailer, args -t' crlf \
+	"<$ME> | <bob@far.test> | <c@far.test> | <dan@far.test>" \
+	-i -t bob@far.test c@far.test
+calls 'gomail' crlf "<a@x.test> | <bob@far.test>" -i -f a@x.test bob@far.test
+calls 'Python' bcc "<$ME> | <bob@far.test> | <dan@far.test>" -t -oi
+calls 'sudo' bcc "<$ME> | <bob@far.test> | <dan@far.test>" -t
+calls 'vacation' bcc "<alice@client.test> | <bob@far.test>" \
+	-f alice -- bob@far.test
+calls 'fail2ban' pear "<f2b@x.test> | <bob@far.test>" -f f2b@x.test bob@far.test
+calls 'procmail' pear "<$ME> | <fwd@far.test> | <other@client.test>" \
+	-oi fwd@far.test other
+calls 'maildrop' pear "<> | <fwd@far.test>" -oi -f '' fwd@far.test
+calls 'dovecot redirect' pear "<bob@far.test> | <fwd@far.test>" \
+	-i -f bob@far.test -- fwd@far.test
+calls 'dovecot vacation' crlf "<> | <bob@far.test>" -i -f '<>' -- bob@far.test
+calls 'OpenDKIM' bcc "<u@x.test> | <bob@far.test> | <dan@far.test>" \
+	-t -fu@x.test
+calls 'cups' bcc "<$ME> | <bob@far.test>" bob@far.test
+calls 'reportbug' pear "<x@x.test> | <a@far.test> | <b@far.test>" \
+	-f x@x.test -oi -oem a@far.test,b@far.test
+calls 'mpack' bcc "<$ME> | <bob@client.test>" -oi bob
+
+# Whatever a caller left out: the server was spoken to correctly.
+stop_smtpd
+same 'the dialogues were correct' "$VIOLATIONS" 0
+same 'nothing was left behind' "$(count Queue) $(count Badmail)" '0 0'
+finish

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the mailroot authors */
 /*
  * out/bounce and out/report: whole reports byte for byte, who gets one, what
- * hostile words do to it, that it is made once, where it goes; Badmail.
+ * hostile words do to it, that it is made once, where it goes.
  */
 #include "out/bounce.h"
 #include "tests/mailroot.h"
@@ -13,7 +13,7 @@
 #define TEXT "Received: from x\r\nMessage-ID:\r\n <1@client.test>\r\n" \
 	"Subject: s\r\n\r\nbody\r\n.\r\n"
 
-/* ---- a message and what is said of it ----------------------------------------- */
+/* ---- a message and what is said of it -------------------------------- */
 
 static struct recipient three[] = {
 	{ .addr = "bob@far.test", .orcpt = "rfc822;Bob+2Bx@far.test" },
@@ -57,50 +57,6 @@ static struct message *committed(const struct envelope *env, const char *text)
 	return m;
 }
 
-/* The one other file in Queue: the report, without its envelope. */
-static char *report_text(size_t *n, struct envelope *env)
-{
-	char name[256];
-	struct message *m;
-	char *text;
-
-	/* Its due, the time the message came, sorts before the message's. */
-	struct dirent **list;
-	int count = scandir(in_root("Queue"), &list, NULL, alphasort), i;
-
-	snprintf(name, sizeof name, "%.250s", count > 2 ? list[2]->d_name : "");
-	for (i = 0; i < count; i++)
-		free(list[i]);
-	free(list);
-	m = queue_peek(&queue, name);
-	if (!check(m != NULL, "there is a report"))
-		exit(check_done("bounce"));
-	text = xcalloc(m->text_size + 1, 1);
-	if (pread_full(m->fd, text, m->text_size, m->text_at) != 0)
-		perror("pread");
-	*n = m->text_size;
-	if (env) {
-		*env = m->env;
-		m->env = (struct envelope){ .sender = "" };
-	}
-	message_free(m);
-	return text;
-}
-
-static bool has(const char *text, const char *what)
-{
-	if (!check(strstr(text, what) != NULL, what)) {
-		printf("not in:\n%s\n", text);
-		return false;
-	}
-	return true;
-}
-
-static bool lacks(const char *text, const char *what)
-{
-	return check(strstr(text, what) == NULL, what);
-}
-
 /* Lines: CRLF, at most max octets, nothing that cannot be printed. */
 static void check_lines(const char *name, const char *text, size_t n,
 			size_t max)
@@ -122,7 +78,7 @@ static void check_lines(const char *name, const char *text, size_t n,
 	check(longest <= max, name);
 }
 
-/* ---- whole reports ------------------------------------------------------------- */
+/* ---- whole reports --------------------------------------------------- */
 
 static const char failure[] =
 "From: Mail Delivery System <postmaster@client.test>\r\n"
@@ -263,7 +219,7 @@ static void test_delay(void)
 	message_free(m);
 }
 
-/* ---- who gets one ----------------------------------------------------------------- */
+/* ---- who gets one ---------------------------------------------------- */
 
 static void test_notify(void)
 {
@@ -333,7 +289,7 @@ static void test_null_sender(void)
 	message_free(m);
 }
 
-/* ---- where it goes -------------------------------------------------------------------- */
+/* ---- where it goes --------------------------------------------------- */
 
 static void test_local(void)
 {
@@ -428,7 +384,7 @@ static void test_uncommitted(void)
 	message_free(m);
 }
 
-/* ---- hostile and large ------------------------------------------------------------------ */
+/* ---- hostile and large ----------------------------------------------- */
 
 static void test_hostile(void)
 {
@@ -659,141 +615,6 @@ static void test_many(void)
 	message_free(m);
 }
 
-/* ---- Badmail -------------------------------------------------------------------------------- */
-
-static struct message *aged(time_t due, size_t size)
-{
-	struct envelope env = from("");
-	char *text = xcalloc(size, 1);
-	struct message *m;
-
-	memset(text, 'x', size);
-	m = mail(NULL, &env, text, size, false);
-	queue_commit(m, due);
-	free(text);
-	return m;
-}
-
-static void test_badmail(void)
-{
-	struct message *m;
-	struct stat st;
-	char name[256], path[600];
-
-	mailroot_begin("");
-	m = aged(NOW, 100);
-	check_int("badmail", bounce_badmail(m, "expired", NOW), 0);
-	check_int("in Badmail", (int)files("Badmail", true, name), 1);
-	check_int("not in Queue", (int)files("Queue", true, NULL), 0);
-	check_str("under its name", name, m->name);
-	snprintf(path, sizeof path, "Badmail/%s", name);
-	check(stat(in_root(path), &st) == 0 && (st.st_mode & 07777) == 0660,
-	      "its mode");
-	check(stat(in_root("Badmail"), &st) == 0 &&
-	      (st.st_mode & 07777) == 02770, "the directory's");
-	check(logged("badmail") && logged("why=expired"), "logged");
-	/* What is marked later is marked there. */
-	check_int("mark", queue_mark(m, 0, RCPT_RETURNED, "550 no"), 0);
-	check_int("sync", queue_sync(m), 0);
-	message_free(m);
-
-	mailroot_begin("BadMailDirectory = /dev/null/Badmail\n");
-	m = aged(NOW, 100);
-	check_int("no Badmail", bounce_badmail(m, "expired", NOW), -1);
-	check_int("still in Queue", (int)files("Queue", true, NULL), 1);
-	message_free(m);
-}
-
-static void test_badmail_room(void)
-{
-	char third[256], name[256];
-	struct message *m;
-	unsigned i;
-
-	/* Four of 4 KB and an envelope each into 14 KB: three remain. */
-	mailroot_begin("MaxBadMailFolderSize = 18\n");
-	mkdir(in_root("Badmail"), 0770);
-	write_text(in_root("Badmail/readme"), "not ours", 8);
-	for (i = 0; i < 4; i++) {
-		m = aged(NOW + (i + 2) % 4, 4096);	/* 2 3 0 1 */
-		check_int("room", bounce_badmail(m, "expired", NOW), 0);
-		if (i == 1)
-			snprintf(third, sizeof third, "%.250s", m->name);
-		message_free(m);
-	}
-	check_int("the oldest went", (int)files("Badmail", true, name), 4);
-	check_str("what is not ours stays", name, "readme");
-	check(logged("badmail-removed"), "with a log line");
-	unlink(in_root("Badmail/readme"));
-	files("Badmail", true, name);
-	check_str("the youngest stays", name, third);
-
-	m = aged(NOW, 20000);
-	check_int("too large", bounce_badmail(m, "expired", NOW), 0);
-	check_int("drives nobody out", (int)files("Badmail", true, NULL), 3);
-	check_int("and is gone", (int)files("Queue", true, NULL), 0);
-	message_free(m);
-
-	mailroot_begin("MaxBadMailFolderSize = 0\n");
-	m = aged(NOW, 10);
-	check_int("keep nothing", bounce_badmail(m, "expired", NOW), 0);
-	check_int("not even the directory", access(in_root("Badmail"), F_OK),
-		  -1);
-	check_int("gone", (int)files("Queue", true, NULL), 0);
-	check(logged("not kept"), "with a log line");
-	message_free(m);
-
-	mailroot_begin("MaxBadMailFolderSize = -1\n");
-	m = aged(NOW, 100000);
-	check_int("no limit", bounce_badmail(m, "expired", NOW), 0);
-	check_int("kept", (int)files("Badmail", true, NULL), 1);
-	message_free(m);
-}
-
-static void test_send_bad_to(void)
-{
-	struct envelope env = from("");
-	struct message *m;
-	char *text, name[256];
-	size_t n;
-
-	mailroot_begin("SendBadTo = boss@far.test\n");
-	m = committed(&env, TEXT);
-	queue_mark(m, 0, RCPT_RETURNED, "550 5.1.1 no \xc3\xa4");
-	check_int("SendBadTo", bounce_badmail(m, "unreturnable", NOW), 0);
-	message_free(m);
-	check_int("a copy", (int)files("Queue", true, name), 1);
-	text = report_text(&n, NULL);
-	has(text, "To: boss@far.test\r\nSubject: Message put into Badmail\r\n");
-	has(text, "  Reason: unreturnable\r\n");
-	has(text, "  Recipient: <bob@far.test>, returned\r\n"
-	    "    550 5.1.1 no \xc3\xa4\r\n");
-	has(text, "\r\n\r\nbody\r\n.\r\n\r\n--");
-	free(text);
-
-	/* The copy's own end makes no other. */
-	m = queue_claim(&queue, name, NOW);
-	check_int("a copy goes to Badmail too",
-		  bounce_badmail(m, "expired", NOW), 0);
-	message_free(m);
-	check_int("and makes no other", (int)files("Queue", true, NULL), 0);
-
-	/* Torn: words alone. */
-	m = committed(&env, TEXT);
-	snprintf(name, sizeof name, "Queue/%s", m->name);
-	check_int("torn", truncate(in_root(name), 700), 0);
-	snprintf(name, sizeof name, "%s", m->name);
-	message_free(m);
-	m = queue_claim_torn(&queue, name);
-	if (check(m != NULL, "claimed"))
-		check_int("goes", bounce_badmail(m, "torn", NOW), 0);
-	message_free(m);
-	text = report_text(&n, NULL);
-	has(text, "  Reason: torn\r\n");
-	lacks(text, "message/rfc822");
-	free(text);
-}
-
 int main(void)
 {
 	test_failure();
@@ -809,9 +630,6 @@ int main(void)
 	test_boundary();
 	test_odd_originals();
 	test_many();
-	test_badmail();
-	test_badmail_room();
-	test_send_bad_to();
 	mailroot_end();
 	return check_done("bounce");
 }

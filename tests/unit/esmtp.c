@@ -7,7 +7,7 @@
  *
  *	setup	mask WORDS, helo, no-bdat, name HOST, stay, give N
  *	mail	mail <a@x> [8BIT] [RET=..] [ENVID=..], rcpt <b@y> [NOTIFY=..]
- *		[ORCPT=..], rcpt-many N, text LINE, fill N
+ *		[ORCPT=..], rcpt-many N, text LINE, text-raw BYTES, fill N
  *	server	S: LINE, S*N: LINE, S-lf: LINE, S-raw: BYTES, S-early: LINE,
  *		S-close, timeout [SECONDS]
  *	client	C: LINE, C-octets N, C-many A B, limit SECONDS
@@ -663,6 +663,8 @@ static bool describe(struct script *s, const char *w, char *rest)
 	} else if (m && strcmp(w, "text") == 0) {
 		unescape(&m->text, rest);
 		buf_puts(&m->text, "\r\n");
+	} else if (m && strcmp(w, "text-raw") == 0) {
+		unescape(&m->text, rest);
 	} else if (m && strcmp(w, "fill") == 0) {
 		fill(&m->text, number(rest));
 	} else {

@@ -78,7 +78,7 @@ static char *full_file(size_t *n)
 	return text_of("Queue", NAME, n);
 }
 
-/* ---- round trip ----------------------------------------------------------------- */
+/* ---- round trip ------------------------------------------------------ */
 
 static void test_round_trip(void)
 {
@@ -227,7 +227,7 @@ static void test_bad_envelopes(void)
 	check_int("nothing is left", (int)files("Queue", true, NULL), 0);
 }
 
-/* ---- torn and flipped --------------------------------------------------------------- */
+/* ---- torn and flipped ------------------------------------------------ */
 
 static void test_torn(void)
 {
@@ -301,7 +301,8 @@ static void test_mark_spelling(void)
 		const char *mark;
 		enum rcpt_state state;
 	} table[] = {
-		{ "x-receiver", RCPT_WAITING }, { "x-received", RCPT_DELIVERED },
+		{ "x-receiver", RCPT_WAITING },
+		{ "x-received", RCPT_DELIVERED },
 		{ "x-returned", RCPT_RETURNED }, { "x-returver", RCPT_WAITING },
 		{ "x-reteiver", RCPT_WAITING }, { "x-receined", RCPT_WAITING },
 		{ "x-receivned", RCPT_WAITING }, { "X-Received", RCPT_WAITING },
@@ -328,7 +329,7 @@ static void test_mark_spelling(void)
 	free(file);
 }
 
-/* ---- marks and schedule --------------------------------------------------------------- */
+/* ---- marks and schedule ---------------------------------------------- */
 
 static void test_marks(void)
 {
@@ -393,7 +394,7 @@ static void test_uncommitted(void)
 	message_free(m);
 }
 
-/* ---- names and foreign things -------------------------------------------------------------- */
+/* ---- names and foreign things ---------------------------------------- */
 
 struct sweep {
 	size_t names, foreign, stop;
@@ -489,7 +490,7 @@ static void test_links(void)
 	free(file);
 }
 
-/* ---- two processes -------------------------------------------------------------------------- */
+/* ---- two processes --------------------------------------------------- */
 
 /* A child that does what fn says and tells by its exit status. */
 static int child(int (*fn)(void))
@@ -566,7 +567,7 @@ static void test_recover(void)
 	check_int("a link is left alone", try_recover(), 0);
 }
 
-/* ---- made once ------------------------------------------------------------------------------ */
+/* ---- made once ------------------------------------------------------- */
 
 static void test_ids(void)
 {
@@ -603,7 +604,7 @@ static void test_ids(void)
 	message_free(m);
 }
 
-/* ---- moving ------------------------------------------------------------------------------------ */
+/* ---- moving ---------------------------------------------------------- */
 
 static void test_move(const char *dir, bool copied)
 {

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/*
+ * -bv.  The questions are the engine's own (route_find, dns_mx,
+ * dns_addresses), asked one after another: somebody reads the answers.
+ */
+#include "out/verify.h"
+#include "conf.h"
+#include "dns.h"
+#include "lib/addr.h"
+#include "lib/loop.h"
+#include "lib/reply.h"
+#include "lib/stream.h"
+#include "lib/util.h"
+#include "lib/verb.h"
+#include "out/route.h"
+#include "out/state.h"
+
+#include <bsd/string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct verify {
+	struct loop *loop;
+	struct dns *dns;
+	bool answered;
+	enum dns_result result;
+	char why[200];
+	size_t nmx;
+	struct dns_mx mx[100];
+	int status;
+};
+
+static void worse(struct verify *v, int status)
+{
+	if (v->status == 0)
+		v->status = status;
+}
+
+/* ---- asking, and waiting for the answer ------------------------------------- */
+
+static void mx_known(void *ctx, const struct dns_answer *a)
+{
+	struct verify *v = ctx;
+
+	v->answered = true;
+	v->result = a->result;
+	printable(v->why, sizeof v->why, a->why ? a->why : "",
+		  a->why ? strlen(a->why) : 0);
+	v->nmx = a->nmx < 100 ? a->nmx : 100;
+	if (v->nmx)
+		memcpy(v->mx, a->mx, v->nmx * sizeof v->mx[0]);
+}
+
+static void addresses_known(void *ctx, const struct dns_answer *a)
+{
+	struct verify *v = ctx;
+	char text[64];
+	size_t i;
+
+	v->answered = true;
+	if (a->result != DNS_OK)
+		printf(" (%s)", a->why);
+	for (i = 0; i < a->naddresses; i++) {
+		address_print(text, sizeof text,
+			      (const struct sockaddr *)&a->addresses[i].sa);
+		printf(" [%s]", text);
+	}
+}
+
+static void await(struct verify *v)
+{
+	while (!v->answered)
+		loop_turn(v->loop, now_mono() + 1000);
+}
+
+static void show_host(struct verify *v, const struct conf *c,
+		      const char *host, bool literal, unsigned port)
+{
+	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 };
+
+	printf("    %s port %u", host, port ? port : c->remote_port);
+	if (!literal) {
+		v->answered = false;
+		dns_addresses(v->dns, host, families[c->family],
+			      addresses_known, v);
+		await(v);
+	}
+	printf("\n");
+}
+
+/* ---- one address --------------------------------------------------------------- */
+
+static void show_relay(struct verify *v, const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nsmart_hosts; i++)
+		show_host(v, c, c->smart_host_list[i].host,
+			  c->smart_host_list[i].literal,
+			  c->smart_host_list[i].port);
+}
+
+static void show_domain(struct verify *v, const struct route *r)
+{
+	size_t i;
+
+	if (r->domain[0] == '[') {
+		printf("  directly to this address, port %u\n",
+		       r->conf->remote_port);
+		return;
+	}
+	v->answered = false;
+	dns_mx(v->dns, r->domain, mx_known, v);
+	await(v);
+	switch (v->result) {
+	case DNS_OK:
+		printf("  directly to its MX:\n");
+		for (i = 0; i < v->nmx; i++) {
+			printf("  %5u", v->mx[i].preference);
+			show_host(v, r->conf, v->mx[i].host, false, 0);
+		}
+		break;
+	case DNS_NODATA:
+		printf("  directly to its address (it has no MX):\n");
+		show_host(v, r->conf, r->domain, false, 0);
+		break;
+	case DNS_NXDOMAIN:
+	case DNS_NULL_MX:
+		printf("  refused: %s\n", v->why);
+		worse(v, EXIT_NOHOST);
+		break;
+	case DNS_RETRY:
+		printf("  would wait: %s\n", v->why);
+		break;
+	}
+	if (r->conf->smart_host_type == 1 && r->conf->nsmart_hosts) {
+		printf("  where that fails for now, through the smart host:\n");
+		show_relay(v, r->conf);
+	}
+}
+
+static void show_settings(const struct route *r)
+{
+	const struct conf *c = r->conf;
+	char key[300], mask[256];
+
+	verb_print(c->outbound_mask, mask, sizeof mask);
+	printf("  SmtpOutboundCommandSupportOptions %s; MaxRecipients %u; "
+	       "MaxOutConnectionsPerDomain %u%s\n", mask, c->max_recipients,
+	       c->max_connections_per_domain,
+	       c == conf() ? "" : "; from a [domain] section");
+	route_key(r, key, sizeof key);
+	if (state_is_down(key, now_real()))
+		printf("  known to be down: new mail waits for the queue run\n");
+}
+
+static void show(struct verify *v, const char *addr)
+{
+	const char *why = addr_check(addr, true, false);
+	struct route r;
+	char text[ADDRESS_MAX + 1];
+
+	printable(text, sizeof text, addr, strlen(addr));
+	printf("%s\n", text);
+	if (why) {
+		printf("  refused: %s\n", why);
+		worse(v, EXIT_DATAERR);
+		return;
+	}
+	route_find(&r, addr);
+	switch (r.kind) {
+	case ROUTE_LOCAL:
+		printf("  local: a file in %s\n", conf()->drop_dir);
+		return;
+	case ROUTE_SMART_HOST:
+		printf("  through the smart host:\n");
+		show_relay(v, r.conf);
+		break;
+	case ROUTE_DOMAIN:
+		show_domain(v, &r);
+		break;
+	}
+	show_settings(&r);
+}
+
+int verify(char *const *args, size_t n)
+{
+	struct verify *v = xcalloc(1, sizeof *v);
+	struct addr_list list = { 0 };
+	const char *why = "";
+	char *addr;
+	size_t i;
+	int status;
+
+	v->loop = loop_new();
+	v->dns = v->loop ? dns_open(v->loop, conf()->name_servers, &why) : NULL;
+	if (!v->dns)
+		die(EXIT_OSERR, "cannot ask DNS: %s", why);
+	for (i = 0; i < n; i++) {
+		why = addr_list_parse(&list, args[i], strlen(args[i]));
+		if (why) {
+			complain("\"%s\" is no address: %s", args[i], why);
+			worse(v, EXIT_DATAERR);
+		}
+	}
+	for (i = 0; i < list.n; i++) {
+		addr = conf()->smart_hosts[0] ?
+			addr_qualify(list.found[i].addr,
+				     conf()->default_domain) :
+			xstrdup(list.found[i].addr);
+		show(v, addr);
+		free(addr);
+	}
+	addr_list_free(&list);
+	dns_close(v->dns);
+	loop_free(v->loop);
+	status = v->status;
+	free(v);
+	return status;
+}

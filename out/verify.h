@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 the mailroot authors */
+/* -bv: what would happen to mail for an address, without sending any. */
+#ifndef OUT_VERIFY_H
+#define OUT_VERIFY_H
+
+#include <stddef.h>
+
+/*
+ * Prints on standard output, for each address of the arguments (each a list):
+ * what it becomes, whether it is local, goes to the smart host or to which MX
+ * with which addresses, what is known to be down, and the settings that hold.
+ * Returns 0, or the exit status of the worst address (65 no address, 68 no
+ * such domain).
+ */
+int verify(char *const *args, size_t n);
+
+#endif
