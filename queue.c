@@ -41,8 +41,9 @@
  * measured on ext4 and xfs, without 5 a crash brings the temporary name back.
  *
  * One mark is one byte's difference for x-received (receiver, received); a
- * torn x-returned is neither word, and any other spelling means waiting: a
- * torn mark can only repeat, never lose.  After 5 the file never grows, so a
+ * torn x-returned is neither word, and any other spelling means waiting (or,
+ * should its last byte alone have landed, x-received: harmless, 9 came
+ * first).  So a torn mark can only repeat, never lose.  After 5 the file never grows, so a
  * full disk cannot stop a mark.  x-status is free text and decides nothing.
  *
  * Locks are flock on the inode, never waited for; after a lock the name is

@@ -47,6 +47,7 @@ struct course {
 	struct loop *loop;
 	struct deliver *engine;
 	bool one_transaction, local, remote;
+	int queue_errno;		/* why there is no queue */
 };
 
 /* ---- who sends --------------------------------------------------------------- */
@@ -422,8 +423,14 @@ static int dispatch(struct course *c)
 	c->st = settle_begin(c->m, now_real());
 	classify(c);
 	log_accepted(c, "accepted");
-	if (!c->have_queue && (mode != MODE_INTERACTIVE || !c->one_transaction))
-		return storage_failed(c);
+	if (!c->have_queue) {
+		/* Nothing can be kept: what can be done at once, is. */
+		errno = c->queue_errno;
+		if (mode == MODE_QUEUE || mode == MODE_DEFERRED ||
+		    (c->remote && !c->one_transaction))
+			return storage_failed(c);
+		mode = MODE_INTERACTIVE;
+	}
 	if (mode == MODE_QUEUE || mode == MODE_DEFERRED)
 		return queue_commit(c->m, now_real()) ? storage_failed(c) : 0;
 	if (mode == MODE_BACKGROUND && c->remote)
@@ -448,7 +455,9 @@ static int dispatch(struct course *c)
 static void open_queue(struct course *c)
 {
 	c->have_queue = queue_open(&c->q, conf()->queue_dir, QUEUE_MODE) == 0;
+	c->queue_errno = errno;
 	if (c->have_queue && faccessat(c->q.dir, ".", W_OK, AT_EACCESS) != 0) {
+		c->queue_errno = errno;
 		queue_close(&c->q);
 		c->have_queue = false;
 	}
@@ -485,7 +494,7 @@ static void prepare(struct course *c)
 int submit(const struct submit *args)
 {
 	struct course c = { .args = args };
-	int status = find_sender(&c), err;
+	int status = find_sender(&c);
 
 	if (status == 0 && args->nrcpt == 0 && !args->header_recipients) {
 		struct addr_list none = { 0 };
@@ -496,13 +505,11 @@ int submit(const struct submit *args)
 	}
 	if (status == 0) {
 		open_queue(&c);
-		err = errno;
 		prepare(&c);
 		status = message_read(&c.in);
 		c.m = c.in.m;
 		if (status > 0)
 			complain("%s", c.in.error);
-		errno = err;		/* why there is no queue */
 	}
 	if (status == 0)
 		status = dispatch(&c);

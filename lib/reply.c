@@ -135,21 +135,21 @@ void reply_remote(struct reply *r, enum reply_to to, int code,
 {
 	char joined[2 * REPLY_TEXT];
 	const char *end = text + n, *lf;
-	size_t len = 0, line, skip;
+	size_t len = 0, line, skip, keep;
 
 	*r = (struct reply){ .code = code, .to = to };
-	for (; text < end; text += line + 1) {
+	/* What does not fit twice over is not looked at. */
+	for (; text < end && len + 1 < sizeof joined; text += line + 1) {
 		lf = memchr(text, '\n', (size_t)(end - text));
 		line = (size_t)((lf ? lf : end) - text);
 		skip = read_status ? enhanced(text, line, code) : 0;
-		if (skip && !r->status[0])
-			strlcpy(r->status, text,
-				skip + 1 < sizeof r->status ?
-				skip + 1 : sizeof r->status);
-		if (line - skip >= sizeof joined - len - 1)
-			line = sizeof joined - len - 2 + skip, end = text + line;
-		memcpy(joined + len, text + skip, line - skip);
-		len += line - skip;
+		if (skip && skip < sizeof r->status && !r->status[0])
+			memcpy(r->status, text, skip);
+		keep = line - skip;
+		if (keep > sizeof joined - len - 1)
+			keep = sizeof joined - len - 1;
+		memcpy(joined + len, text + skip, keep);
+		len += keep;
 		joined[len++] = ' ';
 	}
 	if (!r->status[0])

@@ -8,12 +8,14 @@
  */
 #include "out/drop.h"
 #include "conf.h"
+#include "lib/addr.h"
 #include "lib/buf.h"
 #include "lib/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,14 +37,19 @@ static int put_head(struct message *file, const struct message *m,
 {
 	const char *sender = m->env.sender;
 	struct buf b;
+	char *addr;
 	size_t i;
 	int r = 0;
 
 	buf_init(&b, 2 * FLUSH_AT);
 	buf_printf(&b, "x-sender: %s\r\n", *sender ? sender : "<>");
 	for (i = 0; i < nrcpt && r == 0; i++) {
-		buf_printf(&b, "x-receiver: %s\r\n",
-			   m->env.rcpt[rcpt[i]].addr);
+		/* A bare name is local by itself; its readers want to see a
+		 * whole address. */
+		addr = addr_qualify(m->env.rcpt[rcpt[i]].addr,
+				    conf()->default_domain);
+		buf_printf(&b, "x-receiver: %s\r\n", addr);
+		free(addr);
 		if (buf_len(&b) > FLUSH_AT)
 			r = flush(file, &b);
 	}

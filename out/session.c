@@ -490,15 +490,22 @@ static bool feed(struct session *s)
 		s->reader_at = at;
 	}
 	buf_init(&piece, 8 * IO_CHUNK);
-	r = mime_reader_next(&s->reader, &piece, IO_CHUNK / 2);
+	/* At most IO_CHUNK octets come of it. */
+	r = mime_reader_next(&s->reader, &piece, IO_CHUNK / 5);
 	if (r < 0) {
 		buf_free(&piece);
 		unreadable(s);
 		return false;
 	}
+	if (buf_len(&piece) == 0) {
+		/* It ended before its counted size: the file has changed. */
+		buf_free(&piece);
+		errno = EIO;
+		unreadable(s);
+		return false;
+	}
 	s->reader_at += buf_len(&piece);
-	if (buf_len(&piece) > 0)
-		esmtp_body(s->esmtp, buf_data(&piece), buf_len(&piece));
+	esmtp_body(s->esmtp, buf_data(&piece), buf_len(&piece));
 	buf_free(&piece);
 	return true;
 }

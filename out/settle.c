@@ -34,21 +34,25 @@ struct settle {
 	struct outcome *out;
 	struct settle_counts counts;
 	bool dirty, kept;
+	bool all_ended;		/* nobody waited, and some were returned */
+	bool stays;		/* Badmail did not take it */
 	bool tried;		/* something was: not all hops were skipped */
-	unsigned previous_attempts;
 	time_t previous_last;
 };
 
 struct settle *settle_begin(struct message *m, time_t now)
 {
 	struct settle *st = xcalloc(1, sizeof *st);
+	size_t i;
 
 	st->m = m;
 	st->now = now;
 	st->out = xcalloc(m->env.nrcpt, sizeof *st->out);
 	st->counts.waiting = message_waiting(m);
-	st->previous_attempts = m->env.attempts;
 	st->previous_last = m->env.last;
+	if (st->counts.waiting == 0)
+		for (i = 0; i < m->env.nrcpt; i++)
+			st->all_ended |= m->env.rcpt[i].state == RCPT_RETURNED;
 	return st;
 }
 
@@ -344,7 +348,7 @@ static void warn_once(struct settle *st)
 static time_t next_due(const struct settle *st)
 {
 	const struct conf *c;
-	time_t best = 0, at;
+	time_t best = 0, at;		/* nobody waits: an hour */
 	int after, warn;
 	size_t i;
 
@@ -356,7 +360,7 @@ static time_t next_due(const struct settle *st)
 		if (!best || at < best)
 			best = at;
 	}
-	return st->now + jitter(best);
+	return st->now + jitter(best ? best : 60 * 60);
 }
 
 /* Reports the ended recipients.  True: each is accounted for, and may be
@@ -376,8 +380,21 @@ static bool report(struct settle *st, bool *unreturnable)
 	return r == 0 || *unreturnable;
 }
 
-/* Failed and expired recipients: report, then Badmail where it must go there,
- * then the marks.  False: nothing could be stored, all stays as it was. */
+/* If Badmail cannot be written the message stays in Queue with nothing to
+ * wait for: the next run finds it so and tries this again. */
+static void move_to_badmail(struct settle *st, const char *why)
+{
+	if (bounce_badmail(st->m, why, st->now) == 0) {		/* 11, 12 */
+		st->kept = false;
+		return;
+	}
+	st->stays = true;
+	log_event(LOG_ERR, st->m->id, "badmail", "text", "cannot be moved to "
+		  "Badmail: it stays in Queue", "error", strerror(errno), NULL);
+}
+
+/* Failed and expired recipients: report, then the marks, then Badmail where it
+ * must go there.  False: nothing could be stored, all stays as it was. */
 static bool end_some(struct settle *st, bool expired)
 {
 	struct message *m = st->m;
@@ -390,26 +407,18 @@ static bool end_some(struct settle *st, bool expired)
 		(expired && conf()->badmail_keeps != KEEP_UNRETURNABLE);
 	if (badmail && !m->committed && queue_commit(m, st->now) != 0)
 		return false;
-	/* Only with its last recipient does the message leave Queue; and the
-	 * marks come behind the move, so that a crash in between leaves it in
-	 * Badmail, not "done" in Queue. */
-	if (badmail && st->counts.waiting == 0) {
-		log_end(st, expired ? "expired" : "unreturnable",
-			expired ? "given up" : "cannot be returned");
-		if (bounce_badmail(m, expired ? "expired" : "unreturnable",
-				   st->now) != 0)			/* 11 */
-			return false;
-		st->kept = false;
-		m = st->m;
-	}
 	for (i = 0; i < m->env.nrcpt; i++)
 		if (has_ended(&st->out[i]))
 			queue_mark(m, i, RCPT_RETURNED, NULL);		/* 10 */
+	if (queue_sync(m) != 0)
+		return false;
+	/* Only with its last recipient does the message leave Queue. */
 	if (badmail && st->counts.waiting == 0) {
-		queue_sync(m);
-		return true;
+		log_end(st, expired ? "expired" : "unreturnable",
+			expired ? "given up" : "cannot be returned");
+		move_to_badmail(st, expired ? "expired" : "unreturnable");
 	}
-	return queue_sync(m) == 0;
+	return true;
 }
 
 int settle_end(struct settle *st)
@@ -420,6 +429,11 @@ int settle_end(struct settle *st)
 	time_t due;
 
 	st->kept = true;
+	if (st->all_ended) {
+		/* A run was killed, or Badmail full, between 10 and 11. */
+		move_to_badmail(st, "expired");
+		return st->kept ? queue_reschedule(m, next_due(st)) : 0;
+	}
 	if (counted)
 		expired = expire(st);
 	if (m->broken && m->committed)
@@ -431,6 +445,8 @@ int settle_end(struct settle *st)
 	}
 	if (gone)
 		return 0;
+	if (ok && st->counts.waiting == 0 && st->stays)
+		return queue_reschedule(m, next_due(st));
 	if (ok && st->counts.waiting == 0) {
 		st->kept = false;
 		if (settle_flush(st) != 0 && m->committed)

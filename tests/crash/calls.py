@@ -93,6 +93,7 @@ class Reader:
         self.tree = dict((where, ino) for ino, where in names.items())
         self.paths = dict(names)
         self.size = dict((ino, len(d)) for ino, d in data.items())
+        self.dirs = {BASE, *(ino for ino in names if ino not in data)}
         self.last = max([BASE, *names]) + 1
         self.fds = {}		# pid: {fd: Opened}
         self.sockets = {}	# pid: {fd}
@@ -105,7 +106,10 @@ class Reader:
         where = self.paths.get(ino)
         if not where:
             return "(unlinked)"
-        above = "" if where[0] == BASE else self.path(where[0]) + "/"
+        if where[0] == BASE:
+            return where[1]
+        above = "" if self.path(where[0]) == TOP else \
+            self.path(where[0]) + "/"
         return above + where[1]
 
     def add(self, kind, pid, text, **more):
@@ -151,7 +155,10 @@ class Reader:
     def create(self, pid, at, name, isdir):
         ino, self.last = self.last, self.last + 1
         self.place(ino, (at, name))
-        self.size[ino] = 0
+        if isdir:
+            self.dirs.add(ino)
+        else:
+            self.size[ino] = 0
         self.add("create", pid, "%s %s" % ("mkdir" if isdir else "create",
                  self.path(ino)), ino=ino, dir=at, name=name, isdir=isdir)
         return ino
@@ -234,7 +241,8 @@ class Reader:
         opened = self.table(pid).get(int(args[0]))
         if opened:
             self.add("sync", pid, "%s %s" % (how, self.path(opened.ino)),
-                     ino=opened.ino, how=how)
+                     ino=opened.ino, how=how,
+                     isdir=opened.ino in self.dirs)
 
     # -- descriptors and processes
 

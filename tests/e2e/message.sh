@@ -10,6 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 ME=$(id -un)@client.test
+export LC_ALL=C
 TEXT=$WORK/text
 write_conf
 
@@ -265,7 +266,7 @@ head_lacks '-F with a line end makes no field' '^Bcc'
 takes '8-bit headers' 'Subject: Grüße aus Köln\nFrom: Jörg <j@x.test>
 To: "Ärzte, Die" <a@far.test>, Jürgen (Müßig) <b@far.test>
 X-Note: über\n\nGrüße\n' -t
-LC_ALL=C head_lacks '8-bit headers: none is left' "$(printf '[\200-\377]')"
+head_lacks '8-bit headers: none is left' "$(printf '[\200-\377]')"
 field_is '8-bit Subject' Subject 'Grüße aus Köln'
 field_is '8-bit From' From 'Jörg <j@x.test>'
 field_is '8-bit X-Note' X-Note 'über'

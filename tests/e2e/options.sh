@@ -293,10 +293,15 @@ chmod 755 "$WORK" "$WORK/lent"
 cp "$(command -v id)" "$BUILD/sendmail" "$WORK/lent"
 chmod 755 "$WORK/lent/sendmail"
 lent() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups -- env -i \
-		ASAN_OPTIONS=detect_leaks=0 "$@"
+	setpriv --reuid=65534 --regid=65534 --clear-groups -- env -i "$@"
 }
-if [ "$(id -u)" = 0 ] && chgrp 12 "$WORK/lent"/* &&
+case $BUILD in
+*san*)	sanitized=yes ;;
+*)	sanitized= ;;
+esac
+if [ "$sanitized" ]; then
+	skip 'borrowed rights: no leak checker may look into such a process'
+elif [ "$(id -u)" = 0 ] && chgrp 12 "$WORK/lent"/* &&
 	chmod 2755 "$WORK/lent"/* &&
 	[ "$(lent "$WORK/lent/id" -g 2>/dev/null)" = 12 ]; then
 	for option in '-C /dev/null' -C/dev/null '-X trace' -Xtrace \

@@ -94,8 +94,8 @@ static void act(struct world *w)
 		{ "b@y", "NEVER", NULL }, { "c@z", NULL, NULL },
 		{ "\"d d\"@z", NULL, "rfc822;d@z" },
 	};
-	struct esmtp_mail m = { .sender = "a@x", .size = w->size, .nrcpt = NRCPT,
-				.ret = "HDRS", .rcpt = to };
+	struct esmtp_mail m = { .sender = "a@x", .size = w->size,
+				.nrcpt = NRCPT, .ret = "HDRS", .rcpt = to };
 	uint64_t at, n;
 	size_t i;
 
@@ -309,7 +309,7 @@ static void dialogue(struct buf *b, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t seed, last = 200000;
+	uint64_t seed, last = 50000;
 	struct buf b;
 	size_t n;
 	int i;
@@ -329,8 +329,9 @@ int main(int argc, char **argv)
 		LLVMFuzzerTestOneInput((uint8_t *)buf_data(&b), buf_len(&b));
 	}
 	buf_free(&b);
-	printf("fuzz esmtp: %d files and %" PRIu64 " dialogues passed\n",
-	       argc - 1, last);
+	/* A broken promise aborts: who comes here has passed. */
+	printf("fuzz/esmtp: %" PRIu64 " passed, 0 failed\n",
+	       (uint64_t)(argc - 1) + last);
 	return 0;
 }
 #endif

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 the mailroot authors */
 /*
  * An SMTP server for the tests: it takes mail, misbehaves where rules tell it
- * to, and judges the client.  Loopback only, one process, one poll loop, and
- * it ends by itself.  Nothing of mailroot is used, so that a fault of a
- * library cannot hide itself in the tests of that library.
+ * to, and judges the client.  Loopback and documentation addresses only, one
+ * process, one poll loop, and it ends by itself.  Nothing of mailroot is used,
+ * so that a fault of a library cannot hide itself in the tests of that library.
  *
  *	smtpd -l 127.0.0.1:0 -d sink -t dialogue -r 'RCPT/nobody@ reply 550 no'
  *
@@ -182,7 +182,25 @@ static void on_signal(int sig)
 
 /* ---- start --------------------------------------------------------------- */
 
-/* Loopback only: a server that refuses nobody belongs nowhere else. */
+/*
+ * Loopback, and the addresses that are reserved for documentation (RFC 5737,
+ * 3849): no machine has those outside a namespace made for them (tests/net).
+ * A server that refuses nobody belongs nowhere else.
+ */
+static bool harmless4(struct in_addr address)
+{
+	uint32_t a = ntohl(address.s_addr);
+
+	return a >> 24 == 127 || a >> 8 == 0xc00002 || a >> 8 == 0xc63364 ||
+		a >> 8 == 0xcb0071;
+}
+
+static bool harmless6(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LOOPBACK(a) ||
+		memcmp(a->s6_addr, "\x20\x01\x0d\xb8", 4) == 0;
+}
+
 static void listen_on(const char *spec)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
@@ -204,12 +222,12 @@ static void listen_on(const char *spec)
 		 spec + six);
 	if (six)
 		good = inet_pton(AF_INET6, host, &in6.sin6_addr) == 1 &&
-			IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
+			harmless6(&in6.sin6_addr);
 	else
 		good = inet_pton(AF_INET, host, &in.sin_addr) == 1 &&
-			ntohl(in.sin_addr.s_addr) >> 24 == 127;
+			harmless4(in.sin_addr);
 	if (!good)
-		errx(64, "not a loopback address: %s", spec);
+		errx(64, "neither loopback nor documentation: %s", spec);
 	fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		    0);
 	if (fd < 0)

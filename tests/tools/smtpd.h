@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LISTENERS_MAX	16
+#define LISTENERS_MAX	256	/* a host for each of 200 domains */
 #define RULES_MAX	64
 #define CONNS_MAX	1000
 #define COMMAND_MAX	4096	/* RFC 5321 says 512, extensions add to it */

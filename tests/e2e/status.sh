@@ -1,0 +1,248 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
+#
+# What a caller is told.  Status 0: each recipient has it, or it stands
+# somewhere durably, or its failure has been reported.  Any other: nothing of
+# it stands anywhere, and one line says why.  Success is silent.
+
+. "$(dirname "$0")/lib.sh"
+
+printf 'From: ann@local.test\nSubject: hello\n\nbody\n' >"$WORK/m"
+start_smtpd -e 'PIPELINING,8BITMIME,SIZE 100000,DSN,ENHANCEDSTATUSCODES' \
+	-r 'RCPT/nouser reply 550 5.1.1 no such user' \
+	-r 'RCPT/nohost reply 550 5.1.2 no such host' \
+	-r 'RCPT/policy reply 554 5.7.1 not from you' \
+	-r 'RCPT/plain reply 550 no mailbox here' \
+	-r 'RCPT/later reply 450 4.2.0 greylisted' \
+	-r 'MAIL/badsender reply 550 5.7.1 sender refused' \
+	-r 'MAIL/busy reply 451 4.3.2 busy' \
+	-r 'END/content@ reply 554 5.6.0 no such content' \
+	-r 'END/virus@ reply 550 5.7.1 refused as it is' \
+	-r 'END/full@ reply 452 4.3.1 disk full'
+HOST="SmartHost = 127.0.0.1:$PORT"
+write_conf "$HOST"
+printf 'Subject: large\n\n' >"$WORK/large"
+head -c 150000 /dev/zero | tr '\0' '\n' >>"$WORK/large"
+
+same() {
+	if [ "$2" = "$3" ]; then good; else
+		bad "$1"
+		printf '    got    %s\n    wanted %s\n' "$2" "$3"
+	fi
+}
+# stands 'name' 'Queue Drop Badmail sink': how many messages; then all is
+# cleared away.  What is unfinished counts as a failure.
+stands() {
+	same "$1: in Queue, Drop, Badmail, and at the server" \
+		"$(count Queue) $(count Drop) $(count Badmail) $(count_sink)" "$2"
+	same "$1: nothing unfinished" "$(find "$WORK" -name '.tmp-*')" ''
+	rm -rf "$ROOT" "$SINKDIR"/*
+}
+
+# refused 'name' STATUS REGEX argument...: one line, nothing kept.
+INPUT=$WORK/m
+refused() {
+	name=$1 wanted=$2 why=$3
+	shift 3
+	expect_exit "$name" "$wanted" sendmail "$@" <"$INPUT"
+	expect_empty "$name (stdout)" "$STDOUT"
+	same "$name: one line" "$(grep -c '' "$STDERR")" 1
+	expect_file_has "$name: why" "$STDERR" "^sendmail: .*$why"
+	stands "$name" '0 0 0 0'
+}
+# done_silently 'name' 'where it stands' argument...
+done_silently() {
+	name=$1 where=$2
+	shift 2
+	expect_exit "$name" 0 sendmail "$@" <"$INPUT"
+	expect_silent "$name"
+	[ "$where" = later ] || stands "$name" "$where"
+}
+
+# ---- success -------------------------------------------------------------------
+
+done_silently 'sent' '0 0 0 1' bob@far.test
+done_silently 'into Drop' '0 1 0 0' bob@local.test
+done_silently 'both' '0 1 0 1' bob@local.test carol@far.test
+done_silently '-odq' '1 0 0 0' -odq bob@far.test
+done_silently '-odd' '1 0 0 0' -odd bob@far.test
+done_silently '-odq queues local mail too' '1 0 0 0' -odq bob@local.test
+done_silently 'refused for now, RCPT' '1 0 0 0' later@far.test
+done_silently 'refused for now, MAIL' '1 0 0 0' -f busy@x.test bob@far.test
+done_silently 'refused for now, the text' '1 0 0 0' full@far.test
+done_silently 'one sent, one waits' '1 0 0 1' bob@far.test later@far.test
+done_silently 'nobody there' '1 0 0 0' -O SmartHost=127.0.0.1:1 bob@far.test
+expect_exit '-v' 0 sendmail -v bob@far.test <"$WORK/m"
+expect_empty '-v leaves standard output alone' "$STDOUT"
+expect_file_has '-v shows the dialogue' "$STDERR" 'RCPT TO:<bob@far\.test>'
+stands '-v' '0 0 0 1'
+
+# ---- all refused while the caller waits ---------------------------------------------
+
+refused 'no such user' 67 'nouser@far\.test.*550 5\.1\.1 no such user' \
+	-f ann@local.test nouser@far.test
+refused 'no such user, plainly' 67 '550 .*no mailbox here' plain@far.test
+refused 'no such host' 68 '5\.1\.2' nohost@far.test
+refused 'policy' 69 '5\.7\.1' policy@far.test
+refused 'the sender' 69 'sender refused' -f badsender@x.test bob@far.test
+refused 'the text' 65 '5\.6\.0' content@far.test
+refused 'the text, for its taste' 69 '5\.7\.1' virus@far.test
+refused 'several' 67 'nouser@far.*all other' nouser@far.test nouser2@far.test
+refused 'several, in several transactions' 67 'nouser1@far' \
+	-O MaxRecipients=1 nouser1@far.test nouser2@far.test nouser3@far.test
+refused '-oew' 67 'nouser@far' -oew nouser@far.test
+refused '-oep' 67 'nouser@far' -oep nouser@far.test
+refused 'null sender' 67 'nouser@far' -f '<>' nouser@far.test
+INPUT=$WORK/large
+refused 'larger than the server says' 65 '5\.3\.4' bob@far.test
+expect_file_lacks 'and no MAIL was said for it' "$DIALOGUE" \
+	'MAIL .* SIZE=1[0-9]{5}'
+INPUT=$WORK/m
+expect_exit '-oeq' 67 sendmail -oeq nouser@far.test <"$WORK/m"
+expect_silent '-oeq'
+stands '-oeq' '0 0 0 0'
+expect_exit '-eq' 67 sendmail -eq nouser@far.test <"$WORK/m"
+expect_silent '-eq'
+stands '-eq' '0 0 0 0'
+
+# ---- reports by mail ----------------------------------------------------------------
+
+# reported 'name' REGEX...: the one report is in Drop and says so.
+reported() {
+	name=$1
+	shift
+	report=$(echo "$ROOT"/Drop/*.eml)
+	[ -f "$report" ] || { bad "$name: $(count Drop) reports"; return; }
+	expect_file_has "$name: from nobody" "$report" '^Return-Path: <>$'
+	expect_file_has "$name: to the sender" "$report" \
+		'^x-receiver: ann@local\.test$'
+	expect_file_has "$name: a report" "$report" \
+		'report-type="?delivery-status'
+	for words; do
+		expect_file_has "$name: $words" "$report" "$words"
+	done
+}
+words='550 5\.1\.1 no such user'
+done_silently 'some refused' later -f ann@local.test bob@far.test nouser@far.test
+reported 'some refused' "$words" '^Final-Recipient: .*nouser@far\.test' \
+	'^Action: failed$' '^Status: 5\.1\.1$'
+expect_file_lacks 'some refused: only these' "$report" \
+	'^Final-Recipient: .*bob@far'
+stands 'some refused' '0 1 0 1'
+expect_exit 'remote refused, local taken' 0 sendmail -f ann@local.test \
+	bob@local.test nouser@far.test <"$WORK/m"
+expect_silent 'remote refused, local taken'
+stands 'remote refused, local taken' '0 2 0 0'
+done_silently 'one refused, one waits' later -f ann@local.test \
+	later@far.test nouser@far.test
+reported 'one refused, one waits' "$words"
+expect_exit 'one refused, one waits: mailq' 0 sendmail -bp
+expect_file_has 'the one who waits' "$STDOUT" '<later@far\.test>'
+expect_file_lacks 'not the other' "$STDOUT" 'nouser'
+stands 'one refused, one waits' '1 1 0 0'
+for option in -oem -oee -em '-O ErrorMode=mail' \
+	'-O ErrorMode=mail-back-and-0'; do
+	# shellcheck disable=SC2086 # words are meant
+	done_silently "$option" later $option -f ann@local.test nouser@far.test
+	reported "$option" "$words"
+	stands "$option" '0 1 0 0'
+done
+done_silently '-oem, to a remote sender' '1 0 0 0' -oem -f ann@away.test \
+	nouser@far.test
+done_silently '-oem, no sender' '0 0 1 0' -oem -f '<>' nouser@far.test
+done_silently 'some refused, no sender' '0 0 1 1' -f '<>' bob@far.test \
+	nouser@far.test
+done_silently '-odb: nobody waits' later -odb -f ann@local.test nouser@far.test
+wait_for 10 test "$(count Drop)" = 1 || :
+i=0
+while [ "$(count Drop) $(count Queue)" != '1 0' ] && [ $i -lt 100 ]; do
+	sleep 0.05
+	i=$((i + 1))
+done
+reported '-odb: nobody waits' "$words"
+stands '-odb: nobody waits' '0 1 0 0'
+stop_smtpd
+same 'the dialogues were correct' "$VIOLATIONS" 0
+
+# ---- how long it takes ------------------------------------------------------------------
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+# -odb: the caller goes on at once, also one that reads our output to its end.
+start_smtpd -r 'CONNECT delay 1500'
+HOST="SmartHost = 127.0.0.1:$PORT"
+write_conf "$HOST"
+began=$(now_ms)
+said=$(sendmail -odb bob@far.test <"$WORK/m" 2>&1)
+took=$(($(now_ms) - began))
+same '-odb says nothing' "$said" ''
+check "-odb holds nobody ($took ms)" test $took -lt 1000
+same '-odb: kept until it is sent' "$(count Queue) $(count_sink)" '1 0'
+wait_sent() { [ "$(count Queue) $(count_sink)" = "$1" ]; }
+check '-odb: sent in the end' wait_for 10 wait_sent '0 1'
+began=$(now_ms)
+done_silently '-odi waits' later -odi bob@far.test
+took=$(($(now_ms) - began))
+check "-odi waits ($took ms)" test $took -ge 1400
+same '-odi: sent' "$(count Queue) $(count_sink)" '0 2'
+stop_smtpd
+done_silently '-odb of local mail' '0 1 0 2' -odb bob@local.test
+
+start_smtpd -r 'EHLO silent'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'ImmediateTimeout = 1'
+began=$(now_ms)
+done_silently 'a server that is silent' '1 0 0 0' bob@far.test
+took=$(($(now_ms) - began))
+check "ImmediateTimeout holds ($took ms)" \
+	test $took -ge 900 -a $took -lt 3000
+stop_smtpd
+
+# ---- the reading of standard input ------------------------------------------------------------
+
+start_smtpd
+write_conf "SmartHost = 127.0.0.1:$PORT"
+for mode in -odi -odq -odb; do
+	INPUT=$WORK
+	refused "$mode: standard input is a directory" 74 \
+		'cannot read the message' $mode bob@far.test
+	expect_exit "$mode: it was opened for writing" 74 sendmail $mode \
+		bob@far.test 0>"$WORK/written"
+	stands "$mode: it was opened for writing" '0 0 0 0'
+	# The signal comes before the text is whole.
+	for signal in TERM INT HUP; do
+		python3 - "$CONF" "$BUILD/sendmail" $mode $signal \
+			>"$WORK/judged" <<-'END' || :
+			import signal, subprocess, sys, time
+			conf, program, mode, name = sys.argv[1:]
+			p = subprocess.Popen([program, "-C", conf, mode, "bob@far.test"],
+			    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+			    stderr=subprocess.STDOUT)
+			p.stdin.write(b"Subject: s\n\nhalf of")
+			p.stdin.flush()
+			time.sleep(0.15)
+			p.send_signal(getattr(signal, "SIG" + name))
+			said = p.stdout.read()
+			p.wait(10)
+			print(p.returncode != 0, said.count(b"\n") <= 1)
+		END
+		same "$mode: SIG$signal while reading" "$(cat "$WORK/judged")" \
+			'True True'
+		stands "$mode: SIG$signal while reading" '0 0 0 0'
+	done
+done
+INPUT=$WORK/m
+
+# ---- who cannot be anybody -----------------------------------------------------------------------
+
+refused 'a bad recipient' 65 'a@@b.*is no address' 'a@@b'
+refused 'a bad recipient among good ones' 65 'no address' bob@far.test '<a b>'
+refused 'a bad domain' 65 'refused' 'bob@far_.-..test'
+refused 'a bad sender' 65 'the sender .*is no address' -f 'a@b@c' bob@far.test
+refused 'two senders' 65 'more than one' -f 'a@x.test, b@x.test' bob@far.test
+refused 'no recipients' 64 'no recipients'
+refused 'no configuration' 78 'mailroot\.none.*cannot be read' \
+	-C "$WORK/mailroot.none" bob@far.test
+stop_smtpd
+same 'nobody was bothered' "$CONNECTIONS" 0
+finish
