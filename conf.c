@@ -38,11 +38,18 @@ static bool set_retries(const struct confvalue *v, void *base,
 			const char *text, char *why);
 static bool set_hosts(const struct confvalue *v, void *base, const char *text,
 		      char *why);
+static bool set_text(const struct confvalue *v, void *base, const char *text,
+		     char *why);
+static bool set_list(const struct confvalue *v, void *base, const char *text,
+		     char *why);
 static const struct confkind
+	confvalue_text = { "any text", "", set_text },
+	confvalue_list = { "a list of words", "", set_list },
 	confvalue_retries = { "a list of at most 32 numbers of minutes, each",
 			      "", set_retries },
 	confvalue_hosts = { "a list of hosts, each host, host:port, [ip] or "
-			    "[ip]:port", "", set_hosts };
+			    "[ip]:port, with or without smtps:// before it",
+			    "", set_hosts };
 static_assert(RETRY_MAX == 32, "confvalue_retries says so");
 static_assert(sizeof(enum delivery_mode) == sizeof(int),
 	      "confvalue_choice writes an int");
@@ -65,6 +72,11 @@ static const struct confword
 	keeps[] = { { "expired", KEEP_EXPIRED },
 		    { "unreturnable", KEEP_UNRETURNABLE },
 		    { "all", KEEP_ALL }, { NULL, 0 } },
+	levels[] = { { "none", TLS_NONE }, { "may", TLS_MAY },
+		     { "encrypt", TLS_ENCRYPT }, { "verify", TLS_VERIFY },
+		     { "fingerprint", TLS_FINGERPRINT }, { NULL, 0 } },
+	protocols[] = { { "TLSv1", 0 }, { "TLSv1.1", 0 }, { "TLSv1.2", 0 },
+			{ "TLSv1.3", 0 }, { NULL, 0 } },
 	formats[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { NULL, 0 } },
 	facilities[] = { { "mail", LOG_MAIL }, { "daemon", LOG_DAEMON },
 			 { "user", LOG_USER }, { "local0", LOG_LOCAL0 },
@@ -168,8 +180,9 @@ static const struct confrow table[] = {
 { "SmartHost", V(hosts, smart_hosts), .def = "", .shown = "none",
   .flags = CONF_DOMAIN, .iis = "none", .group = "Routes",
   .help = "The servers that take mail for other domains, tried in this order.",
-  .why = "The forms are host, host:port, [ip], [ip]:port and [IPv6:ip]. "
-	 "Address records are looked up, never MX." },
+  .why = "The forms are host, host:port, [ip], [ip]:port and [IPv6:ip], each "
+	 "with smtps:// before it where the server wants TLS from the first "
+	 "octet (port 465 then). Address records are looked up, never MX." },
 { "SmartHostType", R(number, smart_host_type, 0, 2), .def = "0",
   .shown = "2 where SmartHost is set, else 0", .flags = CONF_DOMAIN, .iis = "0",
   .help = "0: SmartHost is not used; 1: direct first, SmartHost where that "
@@ -250,6 +263,70 @@ static const struct confrow table[] = {
 	  "limit.",
   .why = "IIS has the same ten times, as a box to tick." },
 
+{ "TlsSecurityLevel", W(choice, tls_level, levels), .def = "may",
+  .shown = "may; verify where RouteUserName is set", .flags = CONF_DOMAIN,
+  .group = "TLS and AUTH",
+  .help = "none: no TLS; may: where it is offered, in clear where it is not; "
+	  "encrypt: TLS or the message waits; verify: a certificate of a "
+	  "trusted issuer for this host's name; fingerprint: one of "
+	  "TlsFingerprint.",
+  .why = "The words are Postfix's. A password goes only to who has proved "
+	 "his name." },
+{ "AlwaysUseSsl", V(flag, always_use_ssl), .def = "false",
+  .flags = CONF_DOMAIN, .iis = "false",
+  .help = "At least the level encrypt." },
+{ "TlsCAFile", V(path, tls_ca_file), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN,
+  .help = "Certificates of trusted issuers, in one file (PEM)." },
+{ "TlsCADirectory", V(path, tls_ca_dir), .def = "",
+  .shown = "the system's, where TlsCAFile is not set", .flags = CONF_DOMAIN,
+  .help = "Trusted issuers in a directory with hash links.",
+  .why = "One of them is read instead of all of a bundle." },
+{ "TlsFingerprint", V(list, tls_fingerprints), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN,
+  .help = "SHA-256 of the server's certificate or public key, in hex; several "
+	  "for a roll-over.",
+  .why = "When verification fails the log has the line that would pin what "
+	 "was seen." },
+{ "TlsCertFile", V(path, tls_cert_file), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN,
+  .help = "Our own certificate (PEM), for servers that ask for one." },
+{ "TlsKeyFile", V(path, tls_key_file), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN,
+  .help = "Its key (PEM)." },
+{ "TlsMinProtocol", W(name, tls_min_protocol, protocols), .def = "TLSv1.2",
+  .flags = CONF_DOMAIN,
+  .help = "The oldest protocol that may be used." },
+{ "TlsCiphers", V(text, tls_ciphers), .def = "", .shown = "OpenSSL's",
+  .flags = CONF_DOMAIN,
+  .help = "OpenSSL's list of ciphers for TLS up to 1.2." },
+{ "RouteUserName", V(text, route_user), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN, .iis = "none",
+  .help = "The user for AUTH; where it is set, mail goes only after AUTH.",
+  .why = "A refused password defers mail and is logged as an alert; it never "
+	 "returns a message." },
+{ "RoutePassword", V(text, route_password), .def = "", .shown = "none",
+  .flags = CONF_DOMAIN, .iis = "none",
+  .help = "Its password; better in RoutePasswordFile." },
+{ "RoutePasswordFile", V(path, route_password_file), .def = "",
+  .shown = "none", .flags = CONF_DOMAIN,
+  .help = "The file whose first line is the password; nobody but root and "
+	  "mailroot's group should read it." },
+{ "RoutePasswordCommand", V(text, route_password_command), .def = "",
+  .shown = "none", .flags = CONF_DOMAIN,
+  .help = "A shell command whose first line of output is the password or, for "
+	  "OAUTHBEARER and XOAUTH2, the access token." },
+{ "AuthMechanisms", V(text, auth_mechanisms), .def = "", .shown = "all",
+  .flags = CONF_DOMAIN,
+  .help = "The mechanisms that may be used: SCRAM-SHA-256, SCRAM-SHA-1, "
+	  "CRAM-MD5, PLAIN, LOGIN, OAUTHBEARER, XOAUTH2, EXTERNAL.",
+  .why = "The strongest that is offered is taken; the token ones and EXTERNAL "
+	 "only when they are named." },
+{ "AllowAuthInClear", V(flag, auth_in_clear), .def = "false",
+  .flags = CONF_DOMAIN,
+  .help = "Shows the password without TLS to a server on a loopback address.",
+  .why = "For a relay on the same machine. To any other address never." },
+
 { "MaxRecipients", R(number, max_recipients, 1, RECIPIENTS_MAX),
   .def = "100", .flags = CONF_DOMAIN, .iis = "100", .group = "Limits",
   .help = "Recipients in one transaction; more are split, not refused.",
@@ -267,6 +344,7 @@ static const struct confrow table[] = {
   .why = "Fewer where the file descriptors do not reach." },
 { "MaxOutConnectionsPerDomain",
   R(number, max_connections_per_domain, 1, 100000), .def = "20",
+  .shown = "20; 3 where RouteUserName is set",
   .flags = CONF_DOMAIN, .iis = "100",
   .help = "Connections at a time to one domain.",
   .why = "Large providers refuse more, and count it against the sender." },
@@ -316,7 +394,7 @@ static bool set_hosts(const struct confvalue *v, void *base, const char *text,
 	const char *const *list = confvalue_split(text, &c->nsmart_hosts);
 	struct smart_host *hosts;
 	char host[HOST_SIZE];
-	const char *bad;
+	const char *bad, *word;
 	size_t i, n = c->nsmart_hosts;
 
 	(void)v;
@@ -324,7 +402,11 @@ static bool set_hosts(const struct confvalue *v, void *base, const char *text,
 	c->smart_hosts = list;
 	c->smart_host_list = hosts;
 	for (i = 0; i < n; i++) {
-		bad = confread_host(list[i], strlen(list[i]), host,
+		word = list[i];
+		hosts[i].tls = strncasecmp(word, "smtps://", 8) == 0;
+		if (hosts[i].tls)
+			word += 8;
+		bad = confread_host(word, strlen(word), host,
 				    &hosts[i].literal, &hosts[i].port);
 		if (bad && n > 1)
 			snprintf(why, CONFVALUE_WHY,
@@ -335,6 +417,26 @@ static bool set_hosts(const struct confvalue *v, void *base, const char *text,
 			return false;
 		hosts[i].host = confvalue_keep(xstrdup(host));
 	}
+	return true;
+}
+
+static bool set_text(const struct confvalue *v, void *base, const char *text,
+		     char *why)
+{
+	(void)why;
+	*(const char **)((char *)base + v->at) = text;
+	return true;
+}
+
+static bool set_list(const struct confvalue *v, void *base, const char *text,
+		     char *why)
+{
+	const char *const *list;
+	size_t n;
+
+	(void)why;
+	list = confvalue_split(text, &n);
+	*(const char *const **)((char *)base + v->at) = list;
 	return true;
 }
 
@@ -430,6 +532,29 @@ static void smart_host_type(struct conf *c, const char **texts)
 		c->smart_host_type = 2;
 }
 
+/*
+ * What RouteUserName brings with it.  outer: the texts outside sections.  A
+ * password is for the host it was configured with: a section that names
+ * another SmartHost and no user of its own has none.  It wants a server that
+ * has proved its name, unless a level was asked for in so many words; and
+ * providers count the connections of a user.
+ */
+static void credentials(struct conf *c, const char **texts, const char **outer)
+{
+	if (texts != outer && GIVEN(texts, smart_hosts) &&
+	    !GIVEN(texts, route_user))
+		c->route_user = c->route_password = c->route_password_file =
+			c->route_password_command = "";
+	c->tls_level_asked = GIVEN(texts, tls_level) || GIVEN(outer, tls_level);
+	if (!c->tls_level_asked)
+		c->tls_level = *c->route_user ? TLS_VERIFY : TLS_MAY;
+	if (c->always_use_ssl && c->tls_level < TLS_ENCRYPT)
+		c->tls_level = TLS_ENCRYPT;
+	if (*c->route_user && !GIVEN(texts, max_connections_per_domain) &&
+	    !GIVEN(outer, max_connections_per_domain))
+		c->max_connections_per_domain = 3;
+}
+
 static void settle_section(struct confsection *s)
 {
 	struct conf *c = s->conf = xcalloc(1, sizeof *c);
@@ -440,6 +565,7 @@ static void settle_section(struct confsection *s)
 		if (s->texts[i])
 			apply(c, i, s->texts[i]);
 	smart_host_type(c, s->texts);
+	credentials(c, s->texts, sources.texts);
 }
 
 /* From texts to values: conf() first, then its variations. */
@@ -454,6 +580,7 @@ static void settle(void)
 	directories(&base);
 	names(&base);
 	smart_host_type(&base, texts);
+	credentials(&base, texts, texts);
 	if (!GIVEN(texts, drop_quota))
 		base.drop_quota = base.max_message_size * 10;
 	for (w = facilities; w->word; w++)

@@ -10,6 +10,7 @@
 #define CONF_H
 
 #include "lib/buf.h"
+#include "lib/tls.h"
 #include "lib/verb.h"
 
 #include <stdbool.h>
@@ -31,7 +32,8 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct smart_host {
 	const char *host;	/* a name, or an IP address without brackets */
 	bool literal;		/* an address: ask no DNS */
-	unsigned port;		/* 0: RemoteSmtpPort */
+	unsigned port;		/* 0: RemoteSmtpPort, or 465 where tls */
+	bool tls;		/* smtps://: TLS from the first octet */
 };
 
 /* Values as used: lists split, paths whole, defaults filled in.  Strings are
@@ -64,6 +66,19 @@ struct conf {
 	enum address_family family;	/* AddressFamily */
 	const char *bind_address;
 	const char *name_servers;
+	/* TLS and AUTH */
+	enum tls_level tls_level;	/* TlsSecurityLevel, AlwaysUseSsl */
+	bool tls_level_asked;		/* by its own name: then it holds for
+					 * direct delivery too */
+	bool always_use_ssl;
+	const char *tls_ca_file, *tls_ca_dir, *tls_cert_file, *tls_key_file;
+	const char *tls_min_protocol, *tls_ciphers;
+	const char *const *tls_fingerprints;	/* ended by NULL */
+	const char *route_user;		/* RouteUserName: AUTH is mandatory */
+	const char *route_password, *route_password_file,
+		*route_password_command;
+	const char *auth_mechanisms;
+	bool auth_in_clear;		/* AllowAuthInClear */
 	/* queue */
 	unsigned retry[RETRY_MAX];	/* minutes */
 	size_t nretry;

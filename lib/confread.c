@@ -217,9 +217,6 @@ const char *confread_host(const char *word, size_t n, char host[HOST_SIZE],
 	int64_t number = 0;
 	char *end;
 
-	if (n >= 8 && strncasecmp(word, "smtps://", 8) == 0)
-		return "asks for TLS, which this release does not have: "
-		       "write host or host:port";
 	if (n >= HOST_SIZE)
 		return "is too long for a host: " WRITE_HOST;
 	memcpy(host, word, n);

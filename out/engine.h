@@ -57,6 +57,9 @@ struct host {
 	unsigned port;
 	enum { HOST_NEW, HOST_ASKING, HOST_READY, HOST_BAD } state;
 	bool helo, no_bdat, proven;
+	bool tls;			/* from the first octet */
+	bool clear;			/* its handshake failed, and the level
+					 * lets us do without */
 	size_t naddr;
 	struct dns_address *addr;
 	struct reply why;		/* HOST_BAD */

@@ -47,8 +47,8 @@ static void smart_hosts(struct hop *hop)
 
 	for (i = 0; i < c->nsmart_hosts; i++) {
 		sh = &c->smart_host_list[i];
-		add_host(hop, sh->host, sh->literal,
-			 sh->port ? sh->port : c->remote_port);
+		add_host(hop, sh->host, sh->literal, sh->port ? sh->port :
+			 sh->tls ? 465 : c->remote_port)->tls = sh->tls;
 	}
 	hop->state = HOP_READY;
 }

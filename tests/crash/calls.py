@@ -55,7 +55,8 @@ class Opened:
 
 # ---- lines to calls --------------------------------------------------------
 
-LINE = re.compile(r"(\d+)\s+(\w+)\((.*)\)\s+= (\?|-?\d+|0x[0-9a-f]+)(.*)$", re.S)
+LINE = re.compile(r"(\d+)\s+(\w+)\((.*)\)\s+= (\?|-?\d+|0x[0-9a-f]+)(.*)$",
+                  re.S)
 CUT = re.compile(r"(\d+)\s+(\w+\(.*?)\s*<unfinished \.\.\.>$", re.S)
 REST = re.compile(r"(\d+)\s+<\.\.\. \w+ resumed>(.*)$", re.S)
 

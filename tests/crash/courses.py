@@ -190,7 +190,7 @@ COURSES = [
 ]
 
 
-# ---- faults: the same calls, made wrong --------------------------------------
+# ---- faults: the same calls, made wrong ------------------------------------
 
 def no_fsync(ops):
     """No file is synced before its name counts."""

@@ -14,17 +14,20 @@ pending, and of what is pending
 - any one operation may be lost, or be the only one kept,
 - any one write may be torn at a multiple of 512 octets, either side kept,
 - all bytes of a file may be lost with its names kept: an empty file, one of
-  zeros, one cut short at a multiple of 512 or 4096; or the other way round.
+  zeros, one cut short at a multiple of 512 or 4096; or the other way round,
+- each may have a fate of its own, kept, lost or torn: some mixtures by lot,
+  the same lot each time.
 """
 
 import hashlib
 import random
 
-from calls import BASE, BYTES, NAMES
+from calls import BASE, BYTES, NAMES, TOP
 
 SECTOR, PAGE = 512, 4096
 CUTS = 5	# places to tear one write or file at, at most
-STATES = 90	# states after one call, at most
+STATES = 120	# states after one call, at most, and ...
+MIXED = 30	# ... mixtures besides
 
 
 class Disk:
@@ -131,7 +134,7 @@ def final(start, ops):
     return disk
 
 
-# ---- what one cut may leave -------------------------------------------------
+# ---- what one cut may leave ------------------------------------------------
 
 def places(begin, end):
     """Where something between these offsets can tear: the ends, the pages,
@@ -187,6 +190,7 @@ def lost_bytes(durable, pending):
     whole = build(durable, pending)
     for ino in sorted({op.ino for op in pending if op.kind in BYTES}):
         who = (whole.path(ino) or "a file without a name") + ": "
+        who = who.removeprefix(TOP + "/")
         old, new = durable.data.get(ino, b""), whole.data.get(ino, b"")
         forms = [("its new bytes lost", old),
                  ("its new bytes lost, its size kept",
@@ -203,6 +207,24 @@ def lost_bytes(durable, pending):
         build(durable, [op for op in pending if op.kind in BYTES])
 
 
+def mixed(durable, pending, lot):
+    """Each operation has its own fate."""
+    text, ops = [], []
+    for n, op in enumerate(pending):
+        cuts_ = places(op.off, op.off + len(op.data)) \
+            if op.kind == "write" else []
+        fate = lot.choice("klt" if cuts_ else "kl")
+        if fate == "t":
+            at = lot.choice(cuts_)
+            ops.append(Piece(op, op.off, at) if lot.random() < 0.5 else
+                       Piece(op, at, op.off + len(op.data)))
+        elif fate == "k":
+            ops.append(op)
+        text.append("%s%d" % (fate, len(pending) - n))
+    return "of the last unsynced calls kept (k), lost (l), torn (t): " + \
+        " ".join(text), build(durable, ops)
+
+
 def states(durable, pending, seed):
     """(text, Disk), the same ones each time."""
     yield "everything kept (a kill, no power cut)", build(durable, pending)
@@ -215,3 +237,6 @@ def states(durable, pending, seed):
         pick = random.Random(seed).sample(range(len(some)), STATES)
         some = [some[n] for n in sorted(pick)]
     yield from some
+    lot = random.Random(seed)
+    for _ in range(MIXED if len(pending) > 2 else 0):
+        yield mixed(durable, pending, lot)

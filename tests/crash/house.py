@@ -72,7 +72,7 @@ def inodes(base):
     return names, data, old
 
 
-# ---- the server -----------------------------------------------------------------
+# ---- the server ------------------------------------------------------------
 
 class Server:
     def __init__(self, build, base, rules):
@@ -109,7 +109,7 @@ def closed_port():
         return s.getsockname()[1]
 
 
-# ---- sendmail --------------------------------------------------------------------
+# ---- sendmail --------------------------------------------------------------
 
 class House:
     """A directory with a MailRoot, its settings and a server."""

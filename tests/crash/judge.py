@@ -11,7 +11,8 @@ form and nobody else's code, and knows four rules:
   delivered is the message octet for octet.
 3 Twice only where a server had said 250 and the course had not gone on: its
   file neither renamed nor unlinked, its process alive.  Two different reports
-  about one recipient, never.
+  about one recipient, never; the same again, under the same id, only while
+  no mark says that it stands.
 4 Recovery ends, with status 0, and leaves no unfinished file.
 """
 
@@ -75,7 +76,7 @@ def sink_letter(where, data, name):
     return Letter(where, "sink", rcpts, text, name)
 
 
-# ---- texts ------------------------------------------------------------------
+# ---- texts -----------------------------------------------------------------
 
 def token_of(text):
     """Which of our messages this is, "" for none."""
@@ -156,7 +157,7 @@ def add_sink(scene, sink, originals, before):
                                      name if before else ""), originals)
 
 
-# ---- what the cut could know ---------------------------------------------------
+# ---- what the cut could know -----------------------------------------------
 
 @dataclass(frozen=True)
 class Moment:
@@ -175,14 +176,21 @@ def has_gone_on(ops, at, inodes):
     return False
 
 
-def moment_of(course, ops, main, inodes_of, sink_token):
-    """ops: those before the cut.  inodes_of: {token: inodes}."""
-    promised = {m.token for m in course.queued()}
-    refused = set()
+def moment_before(course):
+    """When the course begins."""
+    return Moment(frozenset(m.token for m in course.queued()), frozenset(),
+                  ())
+
+
+def moment_of(before, submitted, ops, inodes_of, sink_token):
+    """before: the Moment the calls began at; ops: those before the cut;
+    submitted: the token that the first process is to promise, "" for a run;
+    inodes_of: {token: inodes}."""
+    promised, refused = set(before.promised), set(before.refused)
+    taken = list(before.taken)
     for op in ops:
-        if op.kind == "exit" and op.pid == main and course.mode:
-            (refused if op.status else promised).add(course.message.token)
-    taken = []
+        if op.kind == "exit" and op.pid == ops[0].pid and submitted:
+            (refused if op.status else promised).add(submitted)
     for at, op in enumerate(ops):
         if op.kind == "said":
             inodes = inodes_of.get(sink_token.get(op.how), ())
@@ -190,7 +198,7 @@ def moment_of(course, ops, main, inodes_of, sink_token):
     return Moment(frozenset(promised), frozenset(refused), tuple(taken))
 
 
-# ---- the verdict ------------------------------------------------------------------
+# ---- the verdict -----------------------------------------------------------
 
 def copies(letters, token, addr, folders):
     return [m for m in letters if m.folder in folders and m.token == token
@@ -238,14 +246,17 @@ def torn_mail(before, after):
 
 
 def twice(course, moment, before, after):
-    taken = dict(moment.taken)
+    gone_on = dict(moment.taken)
+    order = [name for name, _ in moment.taken]
     for message in course.messages():
         for addr in message.to:
             token = message.token
             sent = copies(after.letters, token, addr, ("sink",))
-            old = [m for m in sent if m.name]
-            if len(sent) - len(old) > 1 or \
-                    len(sent) > 1 and any(taken[m.name] for m in old):
+            sent.sort(key=lambda m: order.index(m.name) if m.name else
+                      len(order))
+            # A copy after which the course had gone on is the last one; and
+            # recovery is not cut.
+            if any(gone_on.get(m.name, True) for m in sent[:-1]):
                 yield "rule 3: %s to %s twice: %s" % (
                     token, addr, ", ".join(m.where for m in sent))
             if len(copies(after.letters, token, addr, ("Drop",))) > 1:
@@ -258,13 +269,28 @@ def twice(course, moment, before, after):
 
 
 def report_twice(before, after, token, addr):
-    """The same report again only where the recipient was still waiting."""
-    sent = [m for m in reports(after.letters, token, addr)]
-    settled = not any(m.token == token and m.folder == "Queue" and
-                      waiting(m, addr) for m in before.letters)
+    """The same report again, under the same id, only where its recipient or
+    the report itself was still waiting."""
+    sent = reports(after.letters, token, addr)
+    settled = not any(m.folder == "Queue" and (
+        m.token == token and waiting(m, addr) or
+        m.report and m.report.token == token and waiting(m))
+        for m in before.letters)
     if len(sent) > 1 and settled:
         yield "rule 3: the report about %s to %s twice: %s" % (
             token, addr, ", ".join(m.where for m in sent))
+
+
+def second_copies(after):
+    """Some were delivered twice: rule 3 has been asked."""
+    seen = set()
+    for m in after.letters:
+        for _, addr in m.rcpts if m.folder == "sink" else ():
+            key = (m.token, m.report and m.report.id, addr)
+            if key in seen:
+                return True
+            seen.add(key)
+    return False
 
 
 def recovered(course, status, after):
@@ -279,8 +305,9 @@ def recovered(course, status, after):
 
 
 def verdict(course, moment, before, result, originals, old_sink):
-    """What is wrong, as lines of text; nothing: all is well.  before: the
-    scene the cut left; result: (status, tree, sink) after recovery."""
+    """What is wrong, as lines of text (nothing: all is well), and whether
+    anything came twice.  before: the scene the cut left; result: (status,
+    tree, sink) after recovery."""
     status, tree, sink = result
     after = scene_of(tree, originals)
     known = dict(moment.taken)
@@ -289,4 +316,4 @@ def verdict(course, moment, before, result, originals, old_sink):
     add_sink(after, sink, originals, False)
     return [*lost_mail(course, moment, after), *torn_mail(before, after),
             *twice(course, moment, before, after),
-            *recovered(course, status, after)]
+            *recovered(course, status, after)], second_copies(after)

@@ -183,10 +183,10 @@ printf 'To: bob@far.test\nBcc: a@far.test,\n b@far.test\nSubject: s\n\nbody\n' \
 	>"$WORK/m"
 sends 'a folded Bcc' -t
 same 'a folded Bcc: each has it' "$(recipients)" \
-	'bob@far.test a@far.test b@far.test '
+	'bob@far.test eve@x.test fay@x.test '
 sed '1,/^$/d' "$SINKDIR/0001.msg" >"$WORK/seen"
 expect_file_lacks 'a folded Bcc: nobody sees it' "$WORK/seen" \
-	'[Bb]cc|a@far|b@far\.test$'
+	'[Bb]cc|eve@|fay@'
 end 'a folded Bcc' 1 0
 
 # 12. All seven: 8-bit text, raw and not declared, whatever the server offers.

@@ -108,7 +108,7 @@ for r in rcpts:
     assert r["Final-Recipient"].startswith("rfc822; ")
     assert r["Action"] in ("failed", "delayed")
     assert email.utils.parsedate(r["Last-Attempt-Date"])
-if not eval(sys.argv[2]):
+if not eval("(" + sys.argv[2] + ")"):
     sys.exit("%s\n%s" % (head, "".join(map(str, rcpts))))
 END
 dsn() { check "$1" python3 "$WORK/dsn" "$2" "$3"; }
@@ -508,6 +508,7 @@ for n in 1 2 3 4 5 6; do
 	submit "bad $n" -odq -f '<>' "r$n@far.test"
 	run "bad $n"
 	[ "$n" != 1 ] || oldest=$(find "$ROOT/Badmail" -name '*.eml')
+	[ "$n" != 1 ] || sleep 1.1	# names have seconds
 done
 kept=$(count Badmail)
 check "Badmail stays small ($kept)" test "$kept" -ge 2 -a "$kept" -lt 6
@@ -532,7 +533,7 @@ clean
 start_smtpd
 write_conf "SmartHost = 127.0.0.1:$PORT"
 submit 'local and remote' -f alice@client.test bob@local.test \
-	'carol"s desk"@local.test' dave@far.test
+	'"carol s"@local.test' dave@far.test
 check 'dave has it by SMTP' test "$(sunk)" = 1
 expect_file_lacks 'and only dave' "$(find "$SINKDIR" -name '*.msg')" local
 holds 'one file for both' Drop 1
@@ -544,7 +545,7 @@ tr -d '\r' <"$dropped" | head -n 4 >"$WORK/head"
 cat >"$WORK/want" <<'END'
 x-sender: alice@client.test
 x-receiver: bob@local.test
-x-receiver: "carols desk"@local.test
+x-receiver: "carol s"@local.test
 Return-Path: <alice@client.test>
 END
 check 'the form of IIS' cmp "$WORK/head" "$WORK/want"
@@ -673,7 +674,7 @@ if [ -e "$plugins/check_mailq" ]; then
 	expect_exit 'check_mailq warns' 1 perl -I "$WORK/plugins" \
 		"$WORK/plugins/check_mailq" -M sendmail -w 1 -c 20
 	expect_exit 'check_mailq is critical' 2 perl -I "$WORK/plugins" \
-		"$WORK/plugins/check_mailq" -M sendmail -w 1 -c 1
+		"$WORK/plugins/check_mailq" -M sendmail -w 1 -c 2
 	rm "$ROOT"/Queue/*.eml
 	expect_exit 'check_mailq, empty' 0 perl -I "$WORK/plugins" \
 		"$WORK/plugins/check_mailq" -M sendmail -w 10 -c 20

@@ -36,8 +36,8 @@ static const struct {
 	  "\"PickupDirectory\" (mailroot.conf(5) lists them)" },
 	{ "Operators = wheel", "F line 1: unknown setting \"Operators\" "
 	  "(mailroot.conf(5) lists them)" },
-	{ "TlsSecurityLevel = may", "F line 1: unknown setting "
-	  "\"TlsSecurityLevel\" (mailroot.conf(5) lists them)" },
+	{ "DkimSelector = may", "F line 1: unknown setting "
+	  "\"DkimSelector\" (mailroot.conf(5) lists them)" },
 	{ "SmartHost relay", "F line 1: \"SmartHost relay\" is no setting: "
 	  "write Key = value" },
 	{ "HopCount = 5\n = 6", "F line 2: \"= 6\" is no setting: write Key = "
@@ -182,9 +182,9 @@ static const struct {
 	{ "NameServers = 192.0.2.1:0", "F line 1: NameServers \"192.0.2.1:0\" "
 	  "must be a list of addresses, each ip or ip:port" },
 	/* hosts */
-	{ "SmartHost = smtps://h.test", "F line 1: SmartHost "
-	  "\"smtps://h.test\" asks for TLS, which this release does not have: "
-	  "write host or host:port" },
+	{ "SmartHost = smtps://h.test:0", "F line 1: SmartHost "
+	  "\"smtps://h.test:0\" has no port from 1 to 65535 behind the colon: "
+	  WRITE_HOST },
 	{ "SmartHost = h.test:0", "F line 1: SmartHost \"h.test:0\" has no "
 	  "port from 1 to 65535 behind the colon: " WRITE_HOST },
 	{ "SmartHost = h.test:", "F line 1: SmartHost \"h.test:\" has no port "
