@@ -561,6 +561,13 @@ static void personality(struct cli *c, const char *name)
 		c->mode = DO_NOTHING;
 }
 
+/* With this mode, whatever the umask. */
+static void make_dir(const char *path, mode_t mode)
+{
+	if (mkdir(path, 0700) == 0)
+		chmod(path, mode);
+}
+
 static void begin_log(void)
 {
 	static char path[4096];
@@ -569,8 +576,8 @@ static void begin_log(void)
 	/* Only where there is no syslog is the fallback's folder needed. */
 	if (access(PATH_DEVLOG, F_OK) != 0 && access(conf()->state_dir,
 						     F_OK) != 0) {
-		mkdir(conf()->mailroot, 0755);
-		mkdir(conf()->state_dir, 02770);
+		make_dir(conf()->mailroot, 0755);
+		make_dir(conf()->state_dir, 02770);
 	}
 	log_open(conf()->log_file, conf()->log_format == LOG_JSON,
 		 conf()->syslog_number, path);

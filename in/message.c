@@ -96,13 +96,34 @@ static int more(struct reading *r)
 	return 0;
 }
 
+int storage_status(int err)
+{
+	return err == ENOSPC || err == EDQUOT || err == EFBIG || err == EIO ?
+		EXIT_IOERR : EXIT_CANTCREAT;
+}
+
+const char *storage_advice(int err)
+{
+	switch (err) {
+	case ENOSPC: case EDQUOT:
+		return "; make room there";
+	case EFBIG:
+		return "; raise the limit of file sizes (ulimit -f)";
+	case EACCES: case EPERM: case EROFS: case ENOENT: case ENOTDIR:
+		return "; see that it is a directory that may be written, or "
+			"set MailRoot";
+	default:
+		return "";
+	}
+}
+
 static int storage_failed(struct incoming *in, const char *what)
 {
-	int status = errno == EFBIG || errno == ENOSPC || errno == EDQUOT ||
-		errno == EIO ? EXIT_IOERR : EXIT_CANTCREAT;
+	int err = errno;
 
-	return refuse(in, status, "cannot %s in %s: %s", what,
-		      in->q ? in->q->path : "memory", strerror(errno));
+	return refuse(in, storage_status(err), "cannot %s in %s: %s%s", what,
+		      in->q ? in->q->path : "memory", strerror(err),
+		      storage_advice(err));
 }
 
 /* All of r->text into the message. */
@@ -354,11 +375,7 @@ int message_read(struct incoming *in)
 	buf_init(&r->text, 2 * HEADER_MAX + 4 * IO_CHUNK);
 	in->m = in->q ? queue_new(in->q, NULL) : queue_new_memory();
 	if (!in->m) {
-		status = errno == ENOSPC || errno == EDQUOT ?
-			storage_failed(in, "make a message") :
-			refuse(in, EXIT_CANTCREAT, "cannot make a message in "
-			       "%s: %s", in->q ? in->q->path : "memory",
-			       strerror(errno));
+		status = storage_failed(in, "make a message");
 	} else {
 		in->task.id = in->m->id;
 		status = read_all(r);

@@ -52,4 +52,9 @@ int message_read(struct incoming *in);
  * a caller that is still writing gets our error and not a SIGPIPE. */
 void message_drain(int fd);
 
+/* Storage failed with this errno: the exit status, and what can be done about
+ * it, for the end of the error line ("; make room there"). */
+int storage_status(int err);
+const char *storage_advice(int err);
+
 #endif

@@ -368,15 +368,14 @@ static void name_delivered(const struct course *c)
 
 static int storage_failed(struct course *c)
 {
-	int err = errno;
+	int err = c->have_queue ? errno : c->queue_errno;
 
-	complain("cannot keep the message in %s: %s", conf()->queue_dir,
-		 strerror(err));
+	complain("cannot keep the message in %s: %s%s", conf()->queue_dir,
+		 strerror(err), storage_advice(err));
 	name_delivered(c);
 	if (!c->m->committed)
 		queue_remove(c->m);
-	return err == EACCES || err == EROFS || err == ENOENT || err == EPERM ?
-		EXIT_CANTCREAT : EXIT_IOERR;
+	return storage_status(err);
 }
 
 /* Every recipient refused while the caller waits: he is told now, and owns

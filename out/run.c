@@ -19,6 +19,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,23 +338,46 @@ int run_once(bool flush)
 	return EXIT_IOERR;
 }
 
+static void woken(int number)
+{
+	(void)number;		/* it only ends the wait */
+}
+
+/* Until next, a child's end, or a signal.  Signals are blocked except in the
+ * wait itself: one that comes just before it is not slept over. */
+static void wait_until(int64_t next, const sigset_t *open)
+{
+	int64_t left = next - now_mono();
+	struct timespec ts = { .tv_sec = left / 1000,
+			       .tv_nsec = left % 1000 * 1000000 };
+
+	if (left > 0 && !run_signal)
+		ppoll(NULL, 0, &ts, open);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 int run_repeat(unsigned interval)
 {
-	struct timespec nap;
+	struct sigaction child = { .sa_handler = woken };
+	sigset_t ours, open;
 	int64_t next;
 
+	/* As process 1 we inherit children that are not ours. */
+	sigaction(SIGCHLD, &child, NULL);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGCHLD);
 	while (!run_signal) {
 		next = now_mono() + 1000 * (int64_t)interval;
 		run_once(false);	/* it complains by itself */
-		while (!run_signal && now_mono() < next) {
-			while (waitpid(-1, NULL, WNOHANG) > 0)
-				;
-			nap.tv_sec = (next - now_mono()) / 1000;
-			nap.tv_nsec = (next - now_mono()) % 1000 * 1000000;
-			if (nap.tv_sec < 0 || nap.tv_nsec < 0)
-				break;
-			nanosleep(&nap, NULL);	/* a signal ends it: good */
-		}
+		sigprocmask(SIG_BLOCK, &ours, &open);
+		do
+			wait_until(next, &open);
+		while (!run_signal && now_mono() < next);
+		sigprocmask(SIG_SETMASK, &open, NULL);
 	}
 	return EXIT_OK;
 }

@@ -168,8 +168,11 @@ COURSES = [
            Message("back3", ["nobody@far.test"], LOCAL_SENDER),
            settings=[SMALL_DROP], left=left(queue=1),
            faults=("no-fsync", "no-dir-fsync", "forget-first")),
+    # No fault of these can be seen: a message in Queue whose recipients are all
+    # returned is moved to Badmail by the next run, and one that waits again
+    # fails again.
     Course("run-refused-null-sender", Message("lost", ["nobody@far.test"], ""),
-           left=left(badmail=1), faults=("no-dir-fsync",)),
+           left=left(badmail=1)),
     Course("run-expired", Message("old", ["later@far.test"]),
            settings=[GIVE_UP], recovery=[GIVE_UP],
            left=left(queue=1, badmail=1)),
@@ -178,8 +181,7 @@ COURSES = [
            settings=[GIVE_UP], recovery=[GIVE_UP],
            left=left(drop=1, badmail=1, sink=1), faults=("no-fsync",)),
     Course("run-expired-null-sender", Message("old2", ["later@far.test"], ""),
-           settings=[GIVE_UP], recovery=[GIVE_UP], left=left(badmail=1),
-           faults=("no-dir-fsync",)),
+           settings=[GIVE_UP], recovery=[GIVE_UP], left=left(badmail=1)),
     Course("run-expired-first-badmail",
            Message("old3", ["later@far.test"], ""), settings=[GIVE_UP],
            recovery=[GIVE_UP], left=left(badmail=1),

@@ -179,7 +179,7 @@ done
 
 # 11. dma, mini-sendmail: a folded Bcc is lost, or shown to all.
 begin
-printf 'To: bob@far.test\nBcc: a@far.test,\n b@far.test\nSubject: s\n\nbody\n' \
+printf 'To: bob@far.test\nBcc: eve@x.test,\n fay@x.test\nSubject: s\n\nbody\n' \
 	>"$WORK/m"
 sends 'a folded Bcc' -t
 same 'a folded Bcc: each has it' "$(recipients)" \
