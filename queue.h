@@ -20,8 +20,8 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Nine digits of time (milliseconds, base 32) and eleven of chance (55 bits):
- * ids sort by time and cannot be guessed. */
+/* Nine base-32 digits of time (its milliseconds are chance) and eleven of
+ * chance (55 bits): ids sort by time and cannot be guessed. */
 #define QUEUE_ID_LEN 20
 /* "<due>-<id>.eml": 16 + 1 + 20 + 4 */
 #define QUEUE_NAME_LEN 41

@@ -597,7 +597,7 @@ static int queue_run(const struct cli *c)
 		if (child == 0)
 			return EXIT_OK;
 	}
-	return run_repeat(c->interval);
+	return run_repeat(c->interval, c->flush);
 }
 
 int main(int argc, char **argv)
@@ -642,7 +642,9 @@ int main(int argc, char **argv)
 	die_quiet = conf()->error_mode == ERROR_QUIET;
 	if (chdir("/") != 0)
 		log_note(LOG_WARNING, "chdir /: %s", strerror(errno));
-	if (c.foreground && !c.queue_run)
+	if (c.flush && !c.queue_run)
+		usage("--flush goes with -q");
+	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
 	if (c.mode == DO_LIST)
 		return mailq_list(c.json);

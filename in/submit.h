@@ -21,7 +21,7 @@ struct submit {
 
 /*
  * Reads the message, tries to deliver it as DeliveryMode says, and keeps what
- * is left.  Returns the exit status of DESIGN's promise: 0 means every
+ * is left.  Returns an exit status, sendmail(8): 0 means every
  * recipient is delivered, stands durably somewhere, or has been reported; any
  * other that nothing of it stands anywhere.  Complains itself.
  */

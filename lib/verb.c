@@ -3,8 +3,8 @@
 /*
  * Verb masks, as the settings spell them.  The one idea: a mask is a start
  * and then steps.  The start is a number, "all", "none" or the default; the
- * steps switch single verbs by name.  The two numberings of IIS (see the
- * DESIGN, section 4) differ only in how a number becomes a start.
+ * steps switch single verbs by name.  The two numberings of IIS (see
+ * mailroot.conf(5)) differ only in how a number becomes a start.
  *
  * In reading order: the table, numbers, the parser, the printer.
  */

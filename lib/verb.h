@@ -42,7 +42,7 @@ struct verb {
 extern const struct verb verbs[];
 
 /*
- * Reads a mask as DESIGN says: a number (decimal, 0x..., -1, 4294967295), or
+ * Reads a mask (mailroot.conf(5) tells the story): a number (decimal, 0x..., -1, 4294967295), or
  * words separated by blanks or commas: a first word "all", "none" or a number
  * is the start, else the default; then "-X" off, "X" or "+X" on, left to
  * right, case-free.  outbound: the numbers 1 to 7 are read in IIS's other

@@ -54,7 +54,7 @@ void hop_kick(struct hop *hop)
 
 void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
 		 uint32_t rcpt, const struct reply *r, const struct hop *hop,
-		 const char *host, const char *address, bool unsure)
+		 const struct peer *peer, bool unsure)
 {
 	struct deliver_record rec = { .what = what, .n = n, .rcpt = rcpt,
 				      .unsure = unsure };
@@ -66,8 +66,11 @@ void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
 		route_key(&hop->route, rec.key, sizeof rec.key);
 		rec.skipped = hop->skipped;
 	}
-	strlcpy(rec.host, host, sizeof rec.host);
-	strlcpy(rec.address, address, sizeof rec.address);
+	if (peer) {
+		strlcpy(rec.host, peer->host, sizeof rec.host);
+		strlcpy(rec.address, peer->address, sizeof rec.address);
+		strlcpy(rec.tls, peer->tls, sizeof rec.tls);
+	}
 	d->set.tell(d->set.ctx, &rec);
 }
 
@@ -140,7 +143,7 @@ static void want(struct hop *hop)
 	d->wanted[d->nwanted].n = n;
 	d->wanted[d->nwanted++].hop = hop;
 	hop->wanted++;
-	engine_tell(d, DELIVER_WANT, n, 0, NULL, hop, "", "", false);
+	engine_tell(d, DELIVER_WANT, n, 0, NULL, hop, NULL, false);
 }
 
 static void unwant(struct deliver *d, uint32_t n)
@@ -230,7 +233,7 @@ static void parcel_done(struct deliver *d, struct parcel *p)
 	*at = p->next;
 	mime_plan_free(&p->plan);
 	free(p);
-	engine_tell(d, DELIVER_DONE, n, 0, NULL, NULL, "", "", false);
+	engine_tell(d, DELIVER_DONE, n, 0, NULL, NULL, NULL, false);
 }
 
 static void push_built(struct hop *hop)
@@ -294,8 +297,7 @@ static bool fall_back(struct hop *hop, struct job *job, size_t k,
 }
 
 void job_settle(struct hop *hop, struct job *job, size_t k,
-		const struct reply *r, const char *host, const char *address,
-		bool unsure)
+		const struct reply *r, const struct peer *peer, bool unsure)
 {
 	if (job->to[k].settled)
 		return;
@@ -304,17 +306,17 @@ void job_settle(struct hop *hop, struct job *job, size_t k,
 	if (fall_back(hop, job, k, r, unsure))
 		return;
 	engine_tell(hop->d, DELIVER_FATE, job->parcel->n, job->to[k].rcpt, r,
-		    hop, host, address, unsure);
+		    hop, peer, unsure);
 }
 
 void job_end(struct hop *hop, struct job *job, const struct reply *r,
-	     const char *host, const char *address, bool unsure)
+	     const struct peer *peer, bool unsure)
 {
 	struct parcel *p = job->parcel;
 	size_t k;
 
 	for (k = 0; k < job->nrcpt; k++)
-		job_settle(hop, job, k, r, host, address, unsure);
+		job_settle(hop, job, k, r, peer, unsure);
 	if (job->relay)
 		push_built(job->relay);
 	free(job);
@@ -404,7 +406,7 @@ static void drain(struct hop *hop)
 		job = hop_next_job(hop);
 		if (!job)
 			return;
-		job_end(hop, job, &hop->why, hop->why_host, "", false);
+		job_end(hop, job, &hop->why, &hop->why_peer, false);
 	}
 	hop_kick(hop);
 }
@@ -566,13 +568,12 @@ void deliver_stop(struct deliver *d, const char *why, bool time_out,
 		if (!s->was_up && !s->hop->proven && time_out)
 			hop_tell_down(s->hop, &d->stop_why);
 		if (job)
-			job_end(s->hop, job, &d->stop_why, "", s->address,
-				false);
+			job_end(s->hop, job, &d->stop_why, NULL, false);
 		session_drop(s);
 	}
 	for (hop = d->hops; hop; hop = hop->next) {
 		while ((job = hop_next_job(hop)) != NULL)
-			job_end(hop, job, &d->stop_why, "", "", false);
+			job_end(hop, job, &d->stop_why, NULL, false);
 		d->nqueued -= hop->qlen;
 		hop->qlen = 0;
 	}

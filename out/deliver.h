@@ -46,6 +46,7 @@ struct deliver_record {
 	char key[300];		/* for State: route_key */
 	char host[256];		/* who spoke; "" nobody */
 	char address[64];	/* and where; "" not connected */
+	char tls[64];		/* "none", "TLSv1.3", "TLSv1.3 trusted" */
 };
 
 struct deliver_setup {

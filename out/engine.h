@@ -21,6 +21,13 @@
 #include "out/deliver.h"
 #include "out/race.h"
 
+/* With whom a session is; copied into records. */
+struct peer {
+	char host[256];			/* "" nobody */
+	char address[64];		/* "" not connected */
+	char tls[64];			/* "none", "TLSv1.3", "TLSv1.3 trusted" */
+};
+
 /* A message we were given. */
 struct parcel {
 	struct parcel *next;
@@ -74,7 +81,7 @@ struct hop {
 	struct route route;
 	enum { HOP_NEW, HOP_ASKING, HOP_READY, HOP_FAILED } state;
 	struct reply why;		/* HOP_FAILED */
-	char why_host[256];
+	struct peer why_peer;
 	bool skipped;			/* not tried: known to be down */
 	struct host *hosts;
 	size_t nhosts;
@@ -106,10 +113,10 @@ struct session {
 	struct timer *timer;
 	uint64_t progress;		/* esmtp_progress when it was set */
 	char name[80];			/* EHLO */
-	char address[64];
+	struct peer peer;
 	bool in_transaction, settled_any, was_up;
 	struct reply last;		/* why the host before did not do */
-	char last_host[256];
+	struct peer last_peer;
 	unsigned too_small;		/* hosts, for this job */
 	struct esmtp_rcpt *rcpt;	/* of the transaction */
 	size_t *rcpt_index;		/* in job->to */
@@ -144,16 +151,16 @@ struct deliver {
 /* deliver.c */
 void engine_kick(struct deliver *d);	/* the pump, soon */
 void hop_kick(struct hop *hop);		/* this hop may get further */
+/* peer may be NULL: nobody. */
 void engine_tell(struct deliver *d, enum deliver_what what, uint32_t n,
 		 uint32_t rcpt, const struct reply *r, const struct hop *hop,
-		 const char *host, const char *address, bool unsure);
+		 const struct peer *peer, bool unsure);
 /* Recipient k of the job has its fate. */
 void job_settle(struct hop *hop, struct job *job, size_t k,
-		const struct reply *r, const char *host, const char *address,
-		bool unsure);
+		const struct reply *r, const struct peer *peer, bool unsure);
 /* All that are open get this, then the job is finished and freed. */
 void job_end(struct hop *hop, struct job *job, const struct reply *r,
-	     const char *host, const char *address, bool unsure);
+	     const struct peer *peer, bool unsure);
 /* Back to the head of its hop. */
 void job_put_back(struct hop *hop, struct job *job);
 /* The next job for a session of this hop, NULL none now. */
@@ -170,7 +177,7 @@ size_t hop_host_from(const struct hop *hop, size_t i);
 void hop_need_host(struct hop *hop, size_t i);
 void host_bad(struct hop *hop, size_t i, const struct reply *why);
 /* What is to be said when no host is left. */
-void hop_verdict(const struct hop *hop, struct reply *r, char host[256]);
+void hop_verdict(const struct hop *hop, struct reply *r, struct peer *peer);
 /* The caller is told that nothing of this hop can be reached. */
 void hop_tell_down(struct hop *hop, const struct reply *why);
 void hop_free(struct hop *hop);

@@ -164,7 +164,7 @@ size_t hop_host_from(const struct hop *hop, size_t i)
 
 void hop_tell_down(struct hop *hop, const struct reply *why)
 {
-	engine_tell(hop->d, DELIVER_DOWN, 0, 0, why, hop, "", "", false);
+	engine_tell(hop->d, DELIVER_DOWN, 0, 0, why, hop, NULL, false);
 }
 
 /* Not one host could be reached: a greeting that refuses is not "down". */
@@ -183,7 +183,7 @@ void host_bad(struct hop *hop, size_t i, const struct reply *why)
 	hop->hosts[i].why = *why;
 	/* Nobody left: all that waits for this hop need not wait for more. */
 	if (hop_host_from(hop, 0) == hop->nhosts) {
-		hop_verdict(hop, &hop->why, hop->why_host);
+		hop_verdict(hop, &hop->why, &hop->why_peer);
 		hop->state = HOP_FAILED;
 		if (all_down(hop))
 			hop_tell_down(hop, &hop->why);
@@ -193,11 +193,12 @@ void host_bad(struct hop *hop, size_t i, const struct reply *why)
 
 static void no_address(struct hop *hop, size_t i, const char *why)
 {
+	struct peer peer = { .address = "" };
 	struct reply r;
 
 	reply_local(&r, REPLY_TO_HOST, 451, "4.4.3", "%s", why);
-	engine_tell(hop->d, DELIVER_HOST, 0, 0, &r, hop, hop->hosts[i].name, "",
-		    false);
+	strlcpy(peer.host, hop->hosts[i].name, sizeof peer.host);
+	engine_tell(hop->d, DELIVER_HOST, 0, 0, &r, hop, &peer, false);
 	host_bad(hop, i, &r);
 }
 
@@ -276,14 +277,14 @@ void hop_need_host(struct hop *hop, size_t i)
 
 /* ---- what is to be said --------------------------------------------------------- */
 
-void hop_verdict(const struct hop *hop, struct reply *r, char host[256])
+void hop_verdict(const struct hop *hop, struct reply *r, struct peer *peer)
 {
 	bool all_shut = hop->nhosts > 0;
 	size_t i;
 
 	if (hop->state == HOP_FAILED || hop->nhosts == 0) {
 		*r = hop->why;
-		strlcpy(host, hop->why_host, 256);
+		*peer = hop->why_peer;
 		return;
 	}
 	for (i = 0; i < hop->nhosts; i++)
@@ -291,7 +292,9 @@ void hop_verdict(const struct hop *hop, struct reply *r, char host[256])
 	for (i = hop->nhosts; i-- > 0 && !hop->hosts[i].why.code; )
 		;
 	*r = hop->hosts[i < hop->nhosts ? i : 0].why;
-	strlcpy(host, hop->hosts[i < hop->nhosts ? i : 0].name, 256);
+	*peer = (struct peer){ .address = "" };
+	strlcpy(peer->host, hop->hosts[i < hop->nhosts ? i : 0].name,
+		sizeof peer->host);
 	/* RFC 7504: every host of the domain says that it takes no mail.  A
 	 * smart host that says so is the operator's trouble. */
 	if (all_shut && hop->route.kind == ROUTE_DOMAIN)

@@ -357,7 +357,7 @@ static void wait_until(int64_t next, const sigset_t *open)
 		;
 }
 
-int run_repeat(unsigned interval)
+int run_repeat(unsigned interval, bool flush)
 {
 	struct sigaction child = { .sa_handler = woken };
 	sigset_t ours, open;
@@ -372,7 +372,8 @@ int run_repeat(unsigned interval)
 	sigaddset(&ours, SIGCHLD);
 	while (!run_signal) {
 		next = now_mono() + 1000 * (int64_t)interval;
-		run_once(false);	/* it complains by itself */
+		run_once(flush);	/* it complains by itself */
+		flush = false;
 		sigprocmask(SIG_BLOCK, &ours, &open);
 		do
 			wait_until(next, &open);

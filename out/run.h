@@ -17,8 +17,9 @@ extern volatile sig_atomic_t run_signal;
  */
 int run_once(bool flush);
 
-/* Runs, waits for interval seconds from begin to begin, runs again; reaps
+/* Runs (flush: the first time everything), waits for interval seconds from
+ * begin to begin, runs again; reaps
  * children (as process 1 it has some); ends with 0 on run_signal. */
-int run_repeat(unsigned interval);
+int run_repeat(unsigned interval, bool flush);
 
 #endif

@@ -69,7 +69,7 @@ static void give_up(struct session *s, const struct reply *r, bool unsure)
 
 	s->job = NULL;
 	if (job)
-		job_end(s->hop, job, r, s->last_host, s->address, unsure);
+		job_end(s->hop, job, r, &s->last_peer, unsure);
 	session_drop(s);
 }
 
@@ -149,12 +149,10 @@ void session_new(struct hop *hop, struct job *job)
 /* This host did not do, for a reason that is the host's. */
 static void host_failed(struct session *s, const struct reply *why)
 {
-	struct host *h = host_of(s);
-
 	s->last = *why;
-	strlcpy(s->last_host, h->name, sizeof s->last_host);
-	engine_tell(s->hop->d, DELIVER_HOST, 0, 0, why, s->hop, h->name,
-		    s->address, false);
+	s->last_peer = s->peer;
+	engine_tell(s->hop->d, DELIVER_HOST, 0, 0, why, s->hop, &s->peer,
+		    false);
 	host_bad(s->hop, s->host, why);
 }
 
@@ -203,8 +201,7 @@ static void settled(void *ctx, size_t i, const struct reply *r)
 	struct session *s = ctx;
 
 	s->settled_any = true;
-	job_settle(s->hop, s->job, s->rcpt_index[i], r, host_of(s)->name,
-		   s->address, false);
+	job_settle(s->hop, s->job, s->rcpt_index[i], r, &s->peer, false);
 }
 
 static void input(void *ctx, const char *p, size_t n)
@@ -259,7 +256,10 @@ static void connected(void *ctx, int fd, const struct dns_address *to,
 	struct reply r;
 
 	s->race = NULL;
-	address_print(s->address, sizeof s->address, (struct sockaddr *)&to->sa);
+	strlcpy(s->peer.host, h->name, sizeof s->peer.host);
+	address_print(s->peer.address, sizeof s->peer.address,
+		      (struct sockaddr *)&to->sa);
+	strlcpy(s->peer.tls, "none", sizeof s->peer.tls);
 	if (fd < 0) {
 		s->state = S_WAITING_HOST;
 		if (d->set.verbose)
@@ -283,7 +283,7 @@ static void connected(void *ctx, int fd, const struct dns_address *to,
 	s->esmtp = esmtp_new(&setup);
 	if (d->set.verbose)
 		fprintf(stderr, "%s - connected to %s port %u\n", h->name,
-			s->address, h->port);
+			s->peer.address, h->port);
 	go_on(s);
 }
 
@@ -303,7 +303,7 @@ static void try_host(struct session *s)
 		if (s->last.code)
 			r = s->last;
 		else
-			hop_verdict(hop, &r, s->last_host);
+			hop_verdict(hop, &r, &s->last_peer);
 		/* Every host that could be asked finds it too large: this is
 		 * a verdict on the message. */
 		if (s->too_small && s->too_small == hop->nhosts)
@@ -390,7 +390,7 @@ static void too_large(struct session *s, uint64_t size)
 		    "%llu octets, %s takes %llu", (unsigned long long)size,
 		    host_of(s)->name,
 		    (unsigned long long)esmtp_size_limit(s->esmtp));
-	strlcpy(s->last_host, "", sizeof s->last_host);
+	s->last_peer = (struct peer){ .address = "" };
 	s->too_small++;
 	esmtp_quit(s->esmtp);
 	stream_write(s->stream, esmtp_output(s->esmtp));
@@ -531,7 +531,7 @@ static void ready(struct session *s)
 		host_of(s)->proven = true;
 		if (!hop->proven)
 			engine_tell(hop->d, DELIVER_UP, 0, 0, NULL, hop,
-				    host_of(s)->name, s->address, false);
+				    &s->peer, false);
 		hop->proven = true;
 		hop_kick(hop);	/* it may have more sessions now */
 	}
@@ -541,7 +541,7 @@ static void ready(struct session *s)
 		host_of(s)->losses = 0;
 		job = s->job;
 		s->job = NULL;
-		job_end(hop, job, &none, "", "", false);
+		job_end(hop, job, &none, NULL, false);
 	}
 	if (!s->job && !hop->d->stopped &&
 	    (!c->max_batched || s->messages < c->max_batched) &&
@@ -570,11 +570,11 @@ static void ended(struct session *s)
 	bool in_transaction = s->in_transaction, used = s->messages > 0;
 
 	hang_up(s);
-	strlcpy(s->last_host, h->name, sizeof s->last_host);
+	s->last_peer = s->peer;
 	if (end.after_bdat) {
 		h->no_bdat = true;
 		engine_tell(hop->d, DELIVER_NO_BDAT, 0, 0, &end.why, hop,
-			    h->name, s->address, false);
+			    &s->peer, false);
 	}
 	if (!s->was_up && end.at_ehlo && !h->helo) {
 		h->helo = true;		/* it closes on EHLO: call again */

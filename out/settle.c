@@ -129,8 +129,8 @@ static void log_fate(const struct settle *st, const char *event, size_t i,
 	reply_print(&r->reply, reply, sizeof reply);
 	log_event(reply_operator(&r->reply) ? LOG_ALERT : LOG_INFO, st->m->id,
 		  event, "uid", uid, "from", from, "to", to, "hop", r->hop,
-		  "host", r->host, "address", r->address, "tls",
-		  *r->address ? "none" : "", "delay", delay, "reply", reply,
+		  "host", r->host, "address", r->address, "tls", r->tls,
+		  "delay", delay, "reply", reply,
 		  "unsure", r->unsure ? "possible duplicate" : "", NULL);
 }
 

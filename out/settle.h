@@ -42,8 +42,8 @@ const struct reply *settle_failure(const struct settle *st, const char **addr,
  * attempt (a skip of a host known to be down is none).  A message that was
  * not committed is committed here if anything must be kept of it, else
  * removed.  0; -1 if storage failed: a message that was committed stays, for
- * one that was not the caller must tell its own caller (settle_delivered_list
- * says who has a copy).
+ * one that was not the caller must tell its own caller, and who has a copy
+ * (the recipients that are RCPT_DELIVERED).
  */
 int settle_end(struct settle *st);
 

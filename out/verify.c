@@ -154,7 +154,9 @@ static void show_settings(const struct route *r)
 	       c == conf() ? "" : "; from a [domain] section");
 	route_key(r, key, sizeof key);
 	if (state_is_down(key, now_real()))
-		printf("  known to be down: new mail waits for the queue run\n");
+		printf("  known to be down: new mail %s\n", c->smart_host_type ==
+		       1 && r->kind == ROUTE_DOMAIN ? "takes the smart host" :
+		       "waits for the queue run");
 }
 
 static void show(struct verify *v, const char *addr)

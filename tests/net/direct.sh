@@ -61,6 +61,7 @@ start_world() {
 }
 
 received() { find "$WORK/$1" -name '*.msg' 2>/dev/null | wc -l; }
+received_over() { [ "$(received "$1")" -ge "$2" ]; }
 received_is() { [ "$(received "$1")" -eq "$2" ]; }
 # The recipients of all messages a server received, a line each.
 receivers() {
@@ -355,13 +356,16 @@ queue_for a@far.test b@far.test c@far.test d@far.test e@far.test \
 sendmail -q --flush &
 run=$!
 sleep 2.5
-check 'MessagesPerMinute = 2: two of five' \
-	test "$(receivers slowly | grep -c far.test)" -eq 2
+# Both at once, or the second half a minute later: either is two a minute.
+spared=$(receivers slowly | grep -c far.test || :)
+check "MessagesPerMinute = 2: one or two of five ($spared)" \
+	test "$spared" -ge 1 -a "$spared" -le 2
 check 'MessagesPerMinute: the other domain has all' \
 	test "$(receivers slowly | grep -c d001.test)" -eq 3
 kill "$run" 2>/dev/null || :
 wait "$run" 2>/dev/null || :
-check 'MessagesPerMinute: three still wait' test "$(count Queue)" = 3
+check 'MessagesPerMinute: the others still wait' \
+	test "$(count Queue)" = $((5 - spared))
 stop_smtpd
 empty_root
 
@@ -447,8 +451,11 @@ expect_file_has 'the log says that port 25 seems to be blocked' "$WORK/log" \
 	'[Pp]ort 25 .*block'
 expect_file_has 'and that a smart host is needed' "$WORK/log" \
 	'[Pp]ort 25 .*([Ss]mart ?[Hh]ost)'
+rm -rf "$WORK/live"
 live
-expect_exit 'a run in a world that works again' 0 sendmail -q
+expect_exit 'one more to be sent: accepted' 0 send bob@far.test
+expect_exit 'a run tries them all' 0 sendmail -q --flush
+check 'and delivers the one' received_is live 1
 goes 'one success, and all is well' bob@far.test mx1.far.test 192.0.2.1
 stop_smtpd
 empty_root
@@ -547,7 +554,7 @@ n=0
 for run in $runs; do
 	n=$((n + 1))
 	case $n in
-	2|5|7)	wait_for 20 test "$(received crowd)" -ge $((n * 60))
+	2|5|7)	wait_for 20 received_over crowd $((n * 60)) || :
 		kill "$run" 2>/dev/null || : ;;
 	esac
 done
@@ -574,7 +581,7 @@ n=0
 for run in $runs; do
 	n=$((n + 1))
 	[ $((n % 2)) -eq 0 ] || continue
-	wait_for 20 test "$(received killed)" -ge $((n * 30))
+	wait_for 20 received_over killed $((n * 30)) || :
 	kill -KILL "$run" 2>/dev/null || :
 done
 for run in $runs; do wait "$run" 2>/dev/null || :; done
