@@ -296,6 +296,29 @@ static bool fall_back(struct hop *hop, struct job *job, size_t k,
 	return true;
 }
 
+/* Port 25 over IPv6 is refused where reverse names are missing: what was said
+ * to our IPv6 address is not final before IPv4 has been tried. */
+static bool over_ipv4(struct hop *hop, struct job *job, size_t k,
+		      const struct reply *r, const struct peer *peer)
+{
+	bool have = false;
+	size_t i;
+
+	if (r->local || reply_fate(r) != FATE_FAILED || hop->d->stopped ||
+	    !peer || !strchr(peer->address, ':'))
+		return false;
+	for (i = 0; i < hop->nhosts; i++)
+		have |= host_prefer_v4(&hop->hosts[i]) ||
+			hop->hosts[i].v4_only;
+	if (!have)
+		return false;
+	if (hop->building && hop->building->parcel != job->parcel)
+		push_built(hop);
+	add_rcpt(hop, job->parcel, job->to[k].rcpt);
+	job->once_more = hop;
+	return true;
+}
+
 void job_settle(struct hop *hop, struct job *job, size_t k,
 		const struct reply *r, const struct peer *peer, bool unsure)
 {
@@ -303,7 +326,8 @@ void job_settle(struct hop *hop, struct job *job, size_t k,
 		return;
 	job->to[k].settled = true;
 	job->open--;
-	if (fall_back(hop, job, k, r, unsure))
+	if (fall_back(hop, job, k, r, unsure) ||
+	    over_ipv4(hop, job, k, r, peer))
 		return;
 	engine_tell(hop->d, DELIVER_FATE, job->parcel->n, job->to[k].rcpt, r,
 		    hop, peer, unsure);
@@ -319,6 +343,8 @@ void job_end(struct hop *hop, struct job *job, const struct reply *r,
 		job_settle(hop, job, k, r, peer, unsure);
 	if (job->relay)
 		push_built(job->relay);
+	if (job->once_more)
+		push_built(job->once_more);
 	free(job);
 	if (--p->jobs == 0)
 		parcel_done(hop->d, p);

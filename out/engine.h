@@ -51,6 +51,7 @@ struct job {
 	size_t nrcpt, open, cap;	/* open: without a fate yet */
 	unsigned again;			/* times it went back for a new session */
 	struct hop *relay;		/* its smart host has some of it now */
+	struct hop *once_more;		/* this hop, over IPv4 */
 	struct {
 		uint32_t rcpt;		/* index in the envelope */
 		bool settled;
@@ -72,6 +73,7 @@ struct host {
 	struct reply why;		/* HOST_BAD */
 	bool shut;			/* its greeting was 521 or 554 */
 	bool down;			/* it could not be reached at all */
+	bool v4_only;			/* it dislikes our IPv6 address */
 	unsigned losses;		/* transactions lost since one went well */
 };
 
@@ -169,6 +171,9 @@ struct job *hop_next_job(struct hop *hop);
 bool hop_should_yield(const struct hop *hop);
 
 /* hop.c */
+/* Our IPv6 address was refused: IPv4 from now on.  False: there is none, or
+ * it was used already. */
+bool host_prefer_v4(struct host *h);
 /* Finds the hosts; hop->state tells; engine_kick when it changed. */
 void hop_resolve(struct hop *hop);
 /* The first host from index i on that is not bad; nhosts: none. */

@@ -275,6 +275,17 @@ void hop_need_host(struct hop *hop, size_t i)
 				   addresses_known, hop);
 }
 
+bool host_prefer_v4(struct host *h)
+{
+	if (h->v4_only || h->naddr == 0 ||
+	    h->addr[0].sa.ss_family != AF_INET)
+		return false;
+	while (h->naddr > 1 && h->addr[h->naddr - 1].sa.ss_family != AF_INET)
+		h->naddr--;		/* IPv4 stands first */
+	h->v4_only = true;
+	return true;
+}
+
 /* ---- what is to be said --------------------------------------------------------- */
 
 void hop_verdict(const struct hop *hop, struct reply *r, struct peer *peer)

@@ -543,7 +543,9 @@ static void ready(struct session *s)
 		s->job = NULL;
 		job_end(hop, job, &none, NULL, false);
 	}
+	/* A session over IPv6 with a host that dislikes that has no future. */
 	if (!s->job && !hop->d->stopped &&
+	    !(host_of(s)->v4_only && strchr(s->peer.address, ':')) &&
 	    (!c->max_batched || s->messages < c->max_batched) &&
 	    (!c->max_session_size || s->octets < c->max_session_size) &&
 	    !hop_should_yield(hop))
@@ -576,7 +578,10 @@ static void ended(struct session *s)
 		engine_tell(hop->d, DELIVER_NO_BDAT, 0, 0, &end.why, hop,
 			    &s->peer, false);
 	}
-	if (!s->was_up && end.at_ehlo && !h->helo) {
+	if (!s->was_up && end.at_greeting && end.why.code >= 500 &&
+	    strchr(s->peer.address, ':') && host_prefer_v4(h)) {
+		try_host(s);
+	} else if (!s->was_up && end.at_ehlo && !h->helo) {
 		h->helo = true;		/* it closes on EHLO: call again */
 		try_host(s);
 	} else if (!s->was_up) {

@@ -175,10 +175,23 @@ if setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
 	expect_exit 'a MailRoot of his own' 0 nobody -odq bob@far.test <"$WORK/m"
 	expect_silent 'a MailRoot of his own'
 	same 'a MailRoot of his own: kept' "$(ls "$WORK/own/Queue" | wc -l)" 1
-	expect_exit 'fork fails: -odb' 0 prlimit --nproc=0 setpriv --reuid=65534 \
+	# A uid that nobody else has, nor a line in /etc/passwd: the limit of
+	# processes counts all of a uid.
+	uid=$((2000000 + $$))
+	chown -R $uid "$WORK/own"
+	write_conf "MailRoot = $WORK/own" "SmartHost = 127.0.0.1:$PORT"
+	chmod 644 "$CONF"
+	expect_exit 'fork fails: -odb' 0 prlimit --nproc=0 setpriv --reuid=$uid \
 		--regid=65534 --clear-groups -- env -i \
-		ASAN_OPTIONS=detect_leaks=0 "$WORK/bin/sendmail" -C "$CONF" -odb bob@far.test <"$WORK/m"
-	same 'fork fails: kept' "$(ls "$WORK/own/Queue" | wc -l)" 2
+		ASAN_OPTIONS=detect_leaks=0 "$WORK/bin/sendmail" -C "$CONF" -odb \
+		bob@far.test <"$WORK/m"
+	expect_silent 'fork fails: -odb'
+	same 'fork fails: kept, and not sent' \
+		"$(ls "$WORK/own/Queue" | wc -l) $(count_sink)" '2 1'
+	expect_exit 'a uid without a name' 0 sendmail -q --flush
+	cat "$SINKDIR"/*.msg >"$WORK/all"
+	expect_file_has 'a uid without a name sends' "$WORK/all" \
+		"^mail: <uid$uid@client\.test>"
 	stop_smtpd
 else
 	skip 'folders of another: this user cannot become nobody'
@@ -253,10 +266,8 @@ if [ $mounts = yes ]; then
 	rm -rf "$ROOT"
 
 	# A disk that is read-only.
-	disk size=1m
-	mkdir "$WORK/disk/root"
-	mount -o remount,ro "$WORK/disk"
-	write_conf "MailRoot = $WORK/disk/root"
+	disk ro,size=1m
+	write_conf "MailRoot = $WORK/disk"
 	fails 'a read-only disk' 73 'Queue: Read-only file system; ' \
 		sendmail -odq bob@far.test
 	disk_away
@@ -267,9 +278,11 @@ fi
 write_conf
 
 # RLIMIT_FSIZE is a full disk, too.
-limited() { ( ulimit -c 0; exec prlimit --fsize=4096 env -i \
-	${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
-	"$BUILD/sendmail" -C "$CONF" "$@" ); }
+limited() {
+	prlimit --core=0 --fsize=4096 env -i \
+		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		"$BUILD/sendmail" -C "$CONF" "$@"
+}
 write_conf "LogFile = /dev/null"
 INPUT=$WORK/large
 fails 'a limit of file sizes' 74 'File too large; raise the limit' \
@@ -375,6 +388,17 @@ wait "$holder" 2>/dev/null || :
 stop_smtpd
 rm -rf "$ROOT"
 
+# A torn file is never deleted, also if Badmail may not hold so much.
+mkdir -p "$Q"
+head -c 5000 /dev/zero >"$Q/$(named 20)"
+for kb in 1 0; do
+	sendmail -O MaxBadMailFolderSize=$kb -q --flush >"$STDOUT" 2>"$STDERR" ||
+		:
+	same "a torn file larger than Badmail ($kb KB): still there" \
+		"$(find "$ROOT" -name "$(named 20)" | wc -l)" 1
+done
+rm -rf "$ROOT"
+
 # Badmail and Queue as links of the operator's: these he may have.
 mkdir "$WORK/elsewhere" "$ROOT"
 ln -s "$WORK/elsewhere" "$ROOT/Queue"
@@ -411,12 +435,19 @@ rm -rf "$ROOT"
 start_smtpd
 write_conf "SmartHost = 127.0.0.1:$PORT"
 
+# One message, wherever it stands; at the server; no more in Queue.
+total() {
+	[ $(($(count Queue) + $(count Drop) + $(count_sink))) = 1 ]
+}
+arrived() { [ "$(count_sink)" = 1 ]; }
+gone() { [ "$(count Queue)" = 0 ]; }
+
 # Closed descriptors, in all combinations: a file we open must not become
 # standard error.
 for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
 	for way in bob@far.test bob@local.test '-odq bob@far.test' \
 		'-odb bob@far.test'; do
-		rm -rf "$ROOT" "$SINKDIR"/*
+		rm -rf "$ROOT" "${SINKDIR:?}"/*
 		case $closed in
 		'<'*)	redirect=$closed ;;
 		*)	redirect="<$WORK/m $closed" ;;
@@ -424,11 +455,9 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-';
 		status=0
 		eval "sendmail $way $redirect" || status=$?
 		same "closed $closed: $way" $status 0
-		total() { [ $(($(count Queue) + $(count Drop) +
-			$(count_sink))) = 1 ]; }
 		check "closed $closed: $way: one message" wait_for 5 total
 		case $way in
-		-odb*)	wait_for 5 test "$(count_sink)" = 1 || : ;;
+		-odb*)	wait_for 5 arrived || : ;;
 		esac
 		cat "$ROOT"/*/*.eml "$SINKDIR"/*.msg >"$WORK/all" 2>/dev/null || :
 		expect_file_has "closed $closed: $way: it is whole" "$WORK/all" \
@@ -454,7 +483,7 @@ start_smtpd -r 'END/slow@ delay 600'
 write_conf "SmartHost = 127.0.0.1:$PORT"
 for way in signals-ignored signals-blocked child-ignored alarm no-cwd \
 	no-arguments leaked few-files socket offset hangup deep-nice; do
-	rm -rf "$ROOT" "$SINKDIR"/*
+	rm -rf "$ROOT" "${SINKDIR:?}"/*
 	mkdir -p "$WORK/cwd"
 	if python3 - "$way" "$BUILD/sendmail" "$CONF" "$WORK" \
 		>"$WORK/judged" 2>&1 <<-'END'
@@ -528,9 +557,7 @@ for way in signals-ignored signals-blocked child-ignored alarm no-cwd \
 		bad "begun with: $way"
 		show "$WORK/judged"
 	fi
-	arrived() { [ "$(count_sink)" = 1 ]; }
 	check "begun with: $way: sent" wait_for 5 arrived
-	gone() { [ "$(count Queue)" = 0 ]; }
 	check "begun with: $way: nothing is left" wait_for 5 gone
 	expect_file_lacks "begun with: $way: the text is its own" \
 		"$SINKDIR/$(ls "$SINKDIR" | head -n 1)" 'X-Before'

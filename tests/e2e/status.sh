@@ -37,7 +37,7 @@ stands() {
 	same "$1: in Queue, Drop, Badmail, and at the server" \
 		"$(count Queue) $(count Drop) $(count Badmail) $(count_sink)" "$2"
 	same "$1: nothing unfinished" "$(find "$WORK" -name '.tmp-*')" ''
-	rm -rf "$ROOT" "$SINKDIR"/*
+	rm -rf "$ROOT" "${SINKDIR:?}"/*
 }
 
 # refused 'name' STATUS REGEX argument...: one line, nothing kept.
@@ -154,12 +154,8 @@ done_silently '-oem, no sender' '0 0 1 0' -oem -f '<>' nouser@far.test
 done_silently 'some refused, no sender' '0 0 1 1' -f '<>' bob@far.test \
 	nouser@far.test
 done_silently '-odb: nobody waits' later -odb -f ann@local.test nouser@far.test
-wait_for 10 test "$(count Drop)" = 1 || :
-i=0
-while [ "$(count Drop) $(count Queue)" != '1 0' ] && [ $i -lt 100 ]; do
-	sleep 0.05
-	i=$((i + 1))
-done
+returned() { [ "$(count Drop) $(count Queue)" = '1 0' ]; }
+wait_for 10 returned || :
 reported '-odb: nobody waits' "$words"
 stands '-odb: nobody waits' '0 1 0 0'
 stop_smtpd
@@ -195,7 +191,7 @@ began=$(now_ms)
 done_silently 'a server that is silent' '1 0 0 0' bob@far.test
 took=$(($(now_ms) - began))
 check "ImmediateTimeout holds ($took ms)" \
-	test $took -ge 900 -a $took -lt 3000
+	test $((took >= 900 && took < 3000)) = 1
 stop_smtpd
 
 # ---- the reading of standard input ------------------------------------------------------------

@@ -69,6 +69,12 @@ receivers() {
 		'{}' ';' | tr -d '<>\r'
 }
 empty_root() { rm -rf "$ROOT"; }
+# section 'name': how long the one before took.
+section() {
+	now=$(date +%s)
+	[ -z "${title:-}" ] || echo "$NAME: $title: $((now - since)) s"
+	title=$1 since=$now
+}
 now_ms() { date +%s%3N; }
 
 # send ADDRESS...: one message, its log alone in WORK/log.
@@ -145,6 +151,7 @@ loopback_server=$SERVER
 
 # ---- 1. finding the host ----------------------------------------------------
 
+section 'finding the host'
 goes 'the preferred MX' bob@far.test mx1.far.test 192.0.2.1
 goes 'a CNAME to a domain with MX' bob@cname.test mx1.far.test 192.0.2.1
 expect_file_has 'the recipient keeps its domain' "$WORK/log" \
@@ -227,6 +234,7 @@ waits 'a literal where nobody listens' 'bob@[192.0.2.99]' '451 4\.4\.1 .*refused
 
 # ---- 2. connecting ----------------------------------------------------------
 
+section 'connecting'
 goes 'the first MX refuses the connection' bob@rst.test live.test 192.0.2.5
 goes 'the first MX greets with 421' bob@busyfirst.test live.test 192.0.2.5
 goes 'the first MX greets with 554' bob@shutfirst.test live.test 192.0.2.5
@@ -265,6 +273,7 @@ stop_smtpd "$second"
 
 # ---- 3. many ----------------------------------------------------------------
 
+section 'many'
 listeners= rcpts=
 n=0
 while [ "$n" -lt 200 ]; do
@@ -371,6 +380,7 @@ empty_root
 
 # ---- 4. down ----------------------------------------------------------------
 
+section 'down'
 # slow_ones FILE MS; summary FILE
 slow_ones() { awk -v limit="$2" '$1 >= limit { n++ } END { print n + 0 }' "$1"; }
 summary() {
@@ -462,6 +472,7 @@ empty_root
 
 # ---- 5. smart hosts and sections --------------------------------------------
 
+section 'smart hosts and sections'
 live -r 'RCPT/later@ reply 451 4.7.1 later' -r 'RCPT/no@ reply 550 5.1.1 no' \
 	-r 'END/vanish@ close'
 start_world smart -l 192.0.2.3:25 -l 192.0.2.3:2525 -e ''
@@ -532,6 +543,7 @@ empty_root
 
 # ---- 6. several runs --------------------------------------------------------
 
+section 'several runs'
 # once NAME COUNT: each of r1..rCOUNT received, and how often.
 once() {
 	receivers "$1" | sed 's/@.*//' | sort | uniq -c | awk -v want="$2" '
@@ -611,10 +623,9 @@ empty_root
 
 # ---- 7. what would happen ---------------------------------------------------
 
+section 'what would happen'
 start_many asked
-printf 'boxes: bob@local.test\nout: bob@d001.test\n' >"$WORK/aliases"
-write_conf "AliasFile = $WORK/aliases" '[domain d002.test]' \
-	'SmartHost = smart.test:2525'
+write_conf '[domain d002.test]' 'SmartHost = smart.test:2525'
 bv() {
 	status=0
 	sendmail -bv "$@" >"$STDOUT" 2>"$STDERR" </dev/null || status=$?
@@ -628,7 +639,8 @@ expect_file_has '-bv: IPv6 too' "$STDOUT" '2001:db8::1'
 check '-bv: status 0' test "$status" -eq 0
 bv bob@local.test
 expect_file_has '-bv: local' "$STDOUT" '[Dd]rop|[Ll]ocal'
-bv boxes
+printf 'boxes: bob@local.test\n' >"$WORK/aliases"
+bv -O "AliasFile=$WORK/aliases" boxes
 expect_file_has '-bv: an alias' "$STDOUT" 'bob@local\.test'
 bv bob@d002.test
 expect_file_has '-bv: a smart host' "$STDOUT" 'smart\.test'
@@ -649,6 +661,7 @@ empty_root
 
 # ---- real servers -----------------------------------------------------------
 
+section 'real servers'
 mkdir "$WORK/bodies"
 "$HERE/same" make "$WORK/bodies"
 write_conf
@@ -665,7 +678,7 @@ bodies() {
 	shift
 	for peer in $three; do
 		for file in "$WORK"/bodies/*.in; do
-			sed "1s/TAG/$tag/" "$file" | sendmail "$@" \
+			sed "1s/TAG/$tag/" "$file" | sendmail -i "$@" \
 				-f alice@client.test "bob@$peer.test" ||
 				bad "$peer: not accepted"
 		done
@@ -686,6 +699,7 @@ done
 
 # ---- the end ----------------------------------------------------------------
 
+section 'the end'
 STATISTICS=
 stop_smtpd "$loopback_server"
 check 'nobody was ever connected to himself' test "$CONNECTIONS" = 0
