@@ -378,26 +378,29 @@ static int storage_failed(struct course *c)
 	return storage_status(err);
 }
 
-/* Every recipient refused while the caller waits: he is told now, and owns
- * the message still. */
-static bool tell_caller(const struct course *c, int *status)
+/* Every recipient refused for good while the caller waits? */
+static bool is_callers(const struct course *c)
 {
 	struct settle_counts n = settle_counts(c->st);
+
+	return !n.delivered && !n.waiting && n.failed &&
+		conf()->error_mode != ERROR_MAIL &&
+		conf()->error_mode != ERROR_MAIL0;
+}
+
+/* Then he is told now, and owns the message still: the exit status. */
+static int tell_caller(const struct course *c)
+{
 	const struct reply *r;
 	const char *addr, *host;
 	char text[REPLY_TEXT + 32];
 
-	if (n.delivered || n.waiting || !n.failed ||
-	    conf()->error_mode == ERROR_MAIL ||
-	    conf()->error_mode == ERROR_MAIL0)
-		return false;
 	r = settle_failure(c->st, &addr, &host);
 	reply_print(r, text, sizeof text);
 	complain("<%s>: %s%s%s%s%s", addr, text, *host ? " (" : "", host,
-		 *host ? ")" : "",
-		 n.failed > 1 ? " - and all other recipients failed too" : "");
-	*status = reply_exit(r);
-	return true;
+		 *host ? ")" : "", settle_counts(c->st).failed > 1 ?
+		 " - and all other recipients failed too" : "");
+	return reply_exit(r);
 }
 
 static void log_accepted(const struct course *c, const char *event)
@@ -417,7 +420,6 @@ static void log_accepted(const struct course *c, const char *event)
 static int dispatch(struct course *c)
 {
 	enum delivery_mode mode = conf()->delivery_mode;
-	int status;
 
 	c->st = settle_begin(c->m, now_real());
 	classify(c);
@@ -443,10 +445,9 @@ static int dispatch(struct course *c)
 		if (c->engine && deliver_critical(c->engine) > 0)
 			return outlive(c) ? storage_failed(c) : 0;
 	}
-	if (tell_caller(c, &status)) {
-		queue_remove(c->m);
-		return status;
-	}
+	/* Only what is gone from the folders is the caller's again. */
+	if (is_callers(c) && (queue_remove(c->m) == 0 || !c->m->committed))
+		return tell_caller(c);
 	return settle_end(c->st) ? storage_failed(c) : 0;
 }
 

@@ -257,7 +257,8 @@ static void make_room(uint64_t need, uint64_t max)
 	struct folder f = { .n = 0 };
 	size_t i;
 
-	if (queue_sweep(&badmail, weigh, &f) == 0 && f.octets + need > max)
+	if (queue_sweep(&badmail, weigh, &f) == 0 && f.n > 0 &&
+	    f.octets + need > max)
 		qsort(f.kept, f.n, sizeof *f.kept, by_name);
 	for (i = 0; i < f.n && f.octets + need > max; i++) {
 		if (unlinkat(badmail.dir, f.kept[i].name, 0) != 0)
@@ -278,12 +279,24 @@ static int move_to_badmail(struct message *m, const char *why)
 
 	if (fstat(m->fd, &st) != 0)
 		return -1;
+	queue_close(&badmail);
+	/* What cannot be read is nobody's mail that we know of: it pushes out
+	 * none that is, and is not thrown away either. */
+	if (strcmp(why, "torn") == 0) {
+		if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0)
+			return -1;
+		if (kb >= 0 && queue_octets(&badmail) + (uint64_t)st.st_size >
+		    max) {
+			errno = EFBIG;
+			return -1;
+		}
+		return queue_move(m, &badmail);
+	}
 	if ((uint64_t)st.st_size > max) {
 		log_event(LOG_WARNING, m->id, "removed", "why", why, "text",
 			  "more than MaxBadMailFolderSize: not kept", NULL);
 		return queue_remove(m);
 	}
-	queue_close(&badmail);
 	if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0)
 		return -1;
 	if (kb >= 0)

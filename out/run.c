@@ -316,7 +316,8 @@ int run_once(bool flush)
 		queue_close(&r.q);
 		return EXIT_OSERR;
 	}
-	qsort(r.due, r.ndue, sizeof *r.due, by_name);
+	if (r.ndue > 0)
+		qsort(r.due, r.ndue, sizeof *r.due, by_name);
 	r.engine = deliver_open(&setup);
 	r.begun = now_mono();
 	r.terminal = isatty(STDERR_FILENO) && !conf()->verbose;
