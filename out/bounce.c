@@ -271,37 +271,41 @@ static void make_room(uint64_t need, uint64_t max)
 	free(f.kept);
 }
 
+/* Room for a message of that size, the oldest going for it.  What cannot be
+ * read is nobody's mail that we know of: for it none goes. */
+static int room_for(uint64_t size, bool torn)
+{
+	int64_t kb = conf()->badmail_max_kb;
+	uint64_t max = (uint64_t)kb * 1024;
+
+	if (kb < 0)
+		return 0;
+	if (!torn)
+		make_room(size, max);
+	else if (queue_octets(&badmail) + size > max) {
+		errno = EFBIG;
+		return -1;
+	}
+	return 0;
+}
+
 static int move_to_badmail(struct message *m, const char *why)
 {
 	int64_t kb = conf()->badmail_max_kb;
-	uint64_t max = kb < 0 ? UINT64_MAX : (uint64_t)kb * 1024;
+	bool torn = strcmp(why, "torn") == 0;
 	struct stat st;
 
 	if (fstat(m->fd, &st) != 0)
 		return -1;
-	queue_close(&badmail);
-	/* What cannot be read is nobody's mail that we know of: it pushes out
-	 * none that is, and is not thrown away either. */
-	if (strcmp(why, "torn") == 0) {
-		if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0)
-			return -1;
-		if (kb >= 0 && queue_octets(&badmail) + (uint64_t)st.st_size >
-		    max) {
-			errno = EFBIG;
-			return -1;
-		}
-		return queue_move(m, &badmail);
-	}
-	if ((uint64_t)st.st_size > max) {
+	if (!torn && kb >= 0 && st.st_size > kb * 1024) {
 		log_event(LOG_WARNING, m->id, "removed", "why", why, "text",
 			  "more than MaxBadMailFolderSize: not kept", NULL);
 		return queue_remove(m);
 	}
-	if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0)
-		return -1;
-	if (kb >= 0)
-		make_room((uint64_t)st.st_size, max);
-	if (queue_move(m, &badmail) != 0)			/* 11, 12 */
+	queue_close(&badmail);
+	if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0 ||
+	    room_for((uint64_t)st.st_size, torn) != 0 ||
+	    queue_move(m, &badmail) != 0)			/* 11, 12 */
 		return -1;
 	log_event(LOG_NOTICE, m->id, "badmail", "why", why, "file", m->name,
 		  NULL);

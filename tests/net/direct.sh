@@ -117,6 +117,12 @@ fails() {
 	esac
 	expect_file_has "$1" "$WORK/log" " failed .*reply=\"?$3"
 }
+# run & : a queue run that $! names: a function in the background would be a
+# shell around it, and a signal only end that.
+run() {
+	exec env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		"$BUILD/sendmail" -C "$CONF" -q --flush
+}
 # timed LIMIT_MS 'name' command...: and how long it took is in MS.
 timed() {
 	limit=$1 what=$2
@@ -362,8 +368,8 @@ write_conf 'ConnectTimeout = 1' 'ImmediateTimeout = 4' \
 	'[domain far.test]' 'MessagesPerMinute = 2'
 queue_for a@far.test b@far.test c@far.test d@far.test e@far.test \
 	a@d001.test b@d001.test c@d001.test
-sendmail -q --flush &
-run=$!
+run &
+runner=$!
 sleep 2.5
 # Both at once, or the second half a minute later: either is two a minute.
 spared=$(receivers slowly | grep -c far.test || :)
@@ -371,8 +377,8 @@ check "MessagesPerMinute = 2: one or two of five ($spared)" \
 	test "$spared" -ge 1 -a "$spared" -le 2
 check 'MessagesPerMinute: the other domain has all' \
 	test "$(receivers slowly | grep -c d001.test)" -eq 3
-kill "$run" 2>/dev/null || :
-wait "$run" 2>/dev/null || :
+kill "$runner" 2>/dev/null || :
+wait "$runner" 2>/dev/null || :
 check 'MessagesPerMinute: the others still wait' \
 	test "$(count Queue)" = $((5 - spared))
 stop_smtpd
@@ -559,7 +565,7 @@ check '2,000 messages are queued' test "$(count Queue)" = 2000
 runs=
 begin=$(now_ms)
 for _ in 1 2 3 4 5 6 7 8; do
-	sendmail -q --flush &
+	run &
 	runs="$runs $!"
 done
 n=0
@@ -586,7 +592,7 @@ start_many killed
 	-f alice@client.test >"$WORK/filled"
 runs=
 for _ in 1 2 3 4; do
-	sendmail -q --flush &
+	run &
 	runs="$runs $!"
 done
 n=0
