@@ -134,6 +134,12 @@ static const struct confrow table[] = {
   .why = "Without a SmartHost localhost is one too. This machine's own name "
 	 "is not, because the name of a web host is often a mail domain that "
 	 "is served elsewhere." },
+{ "AliasFile", V(path, alias_file), .def = PATH_ALIASES,
+  .sendmail = "AliasFile", .sendmail_def = "/etc/mail/aliases",
+  .help = "Names whose mail goes elsewhere, for addresses without a domain and "
+	  "at LocalDomains, DefaultDomain and FullyQualifiedDomainName.",
+  .why = "Programs, files and :include: in it are not obeyed: such mail stays "
+	 "with the name." },
 { "PostmasterAddress", V(address, postmaster), .def = "",
   .shown = "postmaster at DefaultDomain",
   .help = "The author of reports." },

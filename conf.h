@@ -46,6 +46,7 @@ struct conf {
 	const char *fqdn;		/* FullyQualifiedDomainName */
 	const char *default_domain;
 	const char *const *local_domains;	/* ended by NULL */
+	const char *alias_file;
 	const char *postmaster;		/* PostmasterAddress */
 	const char *send_ndr_to, *send_bad_to;
 	/* how */

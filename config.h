@@ -24,8 +24,19 @@
 #ifndef PATH_MAILNAME		/* Debian's name of this mail system */
 #define PATH_MAILNAME "/etc/mailname"
 #endif
+#ifndef PATH_ALIASES
+#define PATH_ALIASES "/etc/aliases"
+#endif
 #ifndef PATH_HOSTS
 #define PATH_HOSTS "/etc/hosts"
+#endif
+/* Where a Debian, and most others, have the certificates they trust: one file
+ * each under the hash of its subject, and all of them in one. */
+#ifndef PATH_CA_DIRECTORY
+#define PATH_CA_DIRECTORY "/etc/ssl/certs"
+#endif
+#ifndef PATH_CA_BUNDLE
+#define PATH_CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #endif
 #ifndef PATH_DEVLOG		/* the syslog socket */
 #define PATH_DEVLOG "/dev/log"
@@ -64,6 +75,14 @@
  * is encoded as far as the plan goes, and refused at submission beyond. */
 #ifndef MIME_EDITS_MAX
 #define MIME_EDITS_MAX 4096
+#endif
+
+/* Aliases of aliases; and the file they stand in. */
+#ifndef ALIAS_DEPTH
+#define ALIAS_DEPTH 10
+#endif
+#ifndef ALIAS_FILE_MAX
+#define ALIAS_FILE_MAX (16 * 1024 * 1024)
 #endif
 
 /* ---- limits on what a server may send (RFC 5321 4.5.3.1.5) ----------- */

@@ -11,6 +11,7 @@
  */
 #include "in/submit.h"
 #include "conf.h"
+#include "in/alias.h"
 #include "in/message.h"
 #include "lib/addr.h"
 #include "lib/log.h"
@@ -132,12 +133,14 @@ static char *final_address(const char *addr)
 	return addr_qualify(addr, conf()->default_domain);
 }
 
-static int take(struct addr_list *to, const struct addr_list *from, char *error)
+/* What aliases make of them, as they will stand in the envelope. */
+static int take(struct addr_list *to, struct addr_list *from, char *error)
 {
 	const char *why;
 	char *addr;
 	size_t i;
 
+	alias_expand(from);
 	for (i = 0; i < from->n; i++) {
 		addr = final_address(from->found[i].addr);
 		why = addr_check(addr, true, false);

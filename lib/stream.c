@@ -7,8 +7,12 @@
  * in the socket behind our EPIPE, and the caller must get them before it is
  * told that the connection is gone.
  *
- * In reading order: connect, reading, writing, what the loop calls, open and
- * close, addresses as text.
+ * TLS changes where octets are taken from and given to, and one thing more:
+ * the socket's silence no longer means that there is nothing to read, nor its
+ * readiness that there is.  What waits inside TLS is read from the timer.
+ *
+ * In reading order: connect, reading, writing, the handshake, what the loop
+ * calls, open and close, addresses as text.
  */
 #include "lib/stream.h"
 #include "config.h"
@@ -28,12 +32,20 @@
 
 struct stream {
 	struct watch *watch;
-	struct timer *wake;	/* brings a failed write into the loop */
+	struct timer *wake;	/* what no event will tell: a failed write,
+				 * octets inside TLS, a handshake to begin */
 	const struct stream_ops *ops;
 	void *ctx;
 	int fd;
 	int broken;		/* errno of what failed; nothing is written */
-	bool reading, writing;	/* what the loop is asked for */
+	bool reading, writing;	/* what our caller waits for */
+	struct tls *tls;	/* NULL: plain */
+	bool shaking;		/* the handshake is not over */
+	unsigned shake_wants;	/* the event its next step needs */
+	bool crossed_read;	/* a read needs the socket writable, */
+	bool crossed_write;	/* a write needs it readable: TLS answers
+				 * messages of its own */
+	size_t held;		/* see stream_pending */
 	bool down;		/* ops->down was called */
 	bool busy, closed;	/* in a callback; closed within it */
 };
@@ -78,45 +90,101 @@ int stream_connected(int fd)
 
 static void interest(struct stream *s)
 {
-	if (s->watch)
-		watch_events(s->watch, (s->reading ? LOOP_READ : 0) |
-			     (s->writing ? LOOP_WRITE : 0));
+	bool in = s->reading, out = s->writing;
+
+	if (!s->watch)
+		return;
+	if (s->shaking) {
+		watch_events(s->watch, s->shake_wants);
+		return;
+	}
+	/* crossed: the event that would be asked for is of no use now, and
+	 * level triggered it would keep the loop spinning */
+	if (s->crossed_read && s->reading)
+		in = false, out = true;
+	if (s->crossed_write && s->writing)
+		in = true, out = s->crossed_read && s->reading;
+	watch_events(s->watch, (in ? LOOP_READ : 0) | (out ? LOOP_WRITE : 0));
 }
 
 static void go_down(struct stream *s, const char *why)
 {
+	bool shaking = s->shaking;
+
+	s->shaking = false;
 	s->down = true;
 	watch_stop(s->watch);
 	s->watch = NULL;
 	timer_set(s->wake, INT64_MAX);
-	s->ops->down(s->ctx, why);
+	if (shaking && s->ops->secured)
+		s->ops->secured(s->ctx, false, why);
+	else
+		s->ops->down(s->ctx, why);
+}
+
+/* Octets read; 0: none now; -1: there will be none, and why. */
+static ssize_t take_plain(struct stream *s, char *p, size_t n,
+			  const char **why)
+{
+	ssize_t got;
+
+	do
+		got = recv(s->fd, p, n, 0);
+	while (got == -1 && errno == EINTR);
+	if (got > 0)
+		return got;
+	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	/* Linux tells a reset only once: if the write has heard it, the read
+	 * sees a plain end.  EPIPE is but the echo of that end. */
+	if (got == 0 && (s->broken == 0 || s->broken == EPIPE))
+		*why = "lost connection";
+	else
+		*why = strerror(got == 0 ? s->broken : errno);
+	return -1;
+}
+
+static ssize_t take_tls(struct stream *s, char *p, size_t n, const char **why)
+{
+	enum tls_step step;
+	size_t got = tls_read(s->tls, p, n, &step);
+
+	s->crossed_read = got == 0 && step == TLS_WANT_WRITE;
+	if (got > 0)
+		return (ssize_t)got;
+	if (step == TLS_WANT_READ || step == TLS_WANT_WRITE)
+		return 0;
+	*why = step == TLS_DONE ? "lost connection" : tls_why(s->tls);
+	return -1;
 }
 
 /* One read, its octets delivered.  False when there is no use in another:
- * nothing is left, the end was met, or the callback wants no more. */
+ * nothing is left, the end was met, or the callback wants no more (or wants
+ * TLS: the rest is not for it any more). */
 static bool read_once(struct stream *s)
 {
 	/* One for all: what is in it is valid only during the callback, and
 	 * a callback cannot get here again. */
 	static char chunk[IO_CHUNK];
-	ssize_t n;
+	const char *why = NULL;
+	ssize_t n = s->tls ? take_tls(s, chunk, sizeof(chunk), &why) :
+		take_plain(s, chunk, sizeof(chunk), &why);
 
-	do
-		n = recv(s->fd, chunk, sizeof(chunk), 0);
-	while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		s->ops->input(s->ctx, chunk, (size_t)n);
-		return !s->closed && s->reading;
+		return !s->closed && s->reading && !s->shaking;
 	}
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return false;
-	/* Linux tells a reset only once: if the write has heard it, the read
-	 * sees a plain end.  EPIPE is but the echo of that end. */
-	if (n == 0 && (s->broken == 0 || s->broken == EPIPE))
-		go_down(s, "lost connection");
-	else
-		go_down(s, strerror(n == 0 ? s->broken : errno));
+	if (n < 0)
+		go_down(s, why);
 	return false;
+}
+
+/* What waits inside TLS makes no event. */
+static void look_inside(struct stream *s)
+{
+	if (s->tls && !s->shaking && s->reading && !s->down &&
+	    tls_pending(s->tls))
+		timer_set(s->wake, 0);
 }
 
 static void read_on(struct stream *s)
@@ -125,12 +193,14 @@ static void read_on(struct stream *s)
 
 	for (i = 0; i < READS_PER_TURN; i++)
 		if (!read_once(s))
-			break;
+			return;
+	look_inside(s);
 }
 
 void stream_reading(struct stream *s, bool on)
 {
 	s->reading = on;
+	look_inside(s);
 	interest(s);
 }
 
@@ -145,52 +215,135 @@ static void broke(struct stream *s, int e)
 	timer_set(s->wake, 0);
 }
 
-size_t stream_write(struct stream *s, struct buf *out)
+static size_t write_plain(struct stream *s, struct buf *out)
 {
 	ssize_t n;
 
-	if (s->broken || s->down || s->closed || buf_len(out) == 0)
-		return 0;
 	do
 		n = send(s->fd, buf_data(out), buf_len(out), MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
-	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK) {
-		broke(s, errno);
-		return 0;
-	}
-	if (n > 0)
+	if (n > 0) {
 		buf_drop(out, (size_t)n);
-	s->writing = buf_len(out) > 0;
+		return (size_t)n;
+	}
+	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+		broke(s, errno);
+	return 0;
+}
+
+/* Record by record, until the socket is full. */
+static size_t write_tls(struct stream *s, struct buf *out)
+{
+	enum tls_step step = TLS_DONE;
+	size_t all = 0, n;
+
+	while (step == TLS_DONE && buf_len(out) > 0) {
+		n = tls_write(s->tls, buf_data(out), buf_len(out), &step);
+		buf_drop(out, n);
+		all += n;
+	}
+	s->held = step == TLS_WANT_WRITE ? tls_held(s->tls) : 0;
+	s->crossed_write = step == TLS_WANT_READ;
+	/* tls_why knows the rest; this keeps later writes away */
+	if (step == TLS_FAILED)
+		broke(s, EPIPE);
+	return all;
+}
+
+size_t stream_write(struct stream *s, struct buf *out)
+{
+	size_t n;
+
+	if (s->broken || s->down || s->closed || s->shaking ||
+	    buf_len(out) == 0)
+		return 0;
+	n = s->tls ? write_tls(s, out) : write_plain(s, out);
+	s->writing = !s->broken && buf_len(out) > 0;
 	interest(s);
-	return n > 0 ? (size_t)n : 0;
+	return n;
 }
 
 size_t stream_pending(const struct stream *s)
 {
-	(void)s;	/* a plain socket keeps nothing back */
-	return 0;
+	return s->held;
+}
+
+/* ---- the handshake ------------------------------------------------------ */
+
+void stream_secure(struct stream *s, struct tls_context *c, const char *host)
+{
+	if (s->down || s->closed || s->tls)
+		return;
+	s->tls = tls_new(c, s->fd, host);
+	s->shaking = true;
+	s->shake_wants = 0;
+	s->writing = false;
+	interest(s);
+	timer_set(s->wake, 0);
+}
+
+const struct tls *stream_tls(const struct stream *s)
+{
+	return s->tls;
+}
+
+static void shake(struct stream *s)
+{
+	switch (tls_handshake(s->tls)) {
+	case TLS_WANT_READ:
+		s->shake_wants = LOOP_READ;
+		break;
+	case TLS_WANT_WRITE:
+		s->shake_wants = LOOP_WRITE;
+		break;
+	case TLS_FAILED:
+		go_down(s, tls_why(s->tls));
+		return;
+	case TLS_DONE:
+		s->shaking = false;
+		if (s->ops->secured)
+			s->ops->secured(s->ctx, true, "");
+		/* the greeting may have come with its last octets */
+		if (!s->closed)
+			look_inside(s);
+	}
+	if (!s->closed)
+		interest(s);
 }
 
 /* ---- what the loop calls -------------------------------------------- */
+
+static void discard(struct stream *s)
+{
+	tls_free(s->tls);
+	free(s);
+}
 
 /* Frees a stream that was closed in the callback that is over now. */
 static void leave(struct stream *s)
 {
 	s->busy = false;
 	if (s->closed)
-		free(s);
+		discard(s);
 }
 
 static void on_event(void *ctx, unsigned events)
 {
 	struct stream *s = ctx;
+	unsigned to_read = s->crossed_read ? LOOP_WRITE : LOOP_READ;
+	unsigned to_write = s->crossed_write ? LOOP_READ : LOOP_WRITE;
 
 	s->busy = true;
+	if (s->shaking) {
+		shake(s);
+		leave(s);
+		return;
+	}
 	/* Reading first: what the server said may end all writing. */
-	if ((events & LOOP_READ) && s->reading)
+	if ((events & to_read) && s->reading)
 		read_on(s);
-	if ((events & LOOP_WRITE) && s->writing && !s->closed && !s->down &&
-	    !s->broken) {
+	if ((events & to_write) && s->writing && !s->closed && !s->down &&
+	    !s->broken && !s->shaking) {
 		/* asked for anew by the write that needs it; the kernel is
 		 * told only if that changes anything */
 		s->writing = false;
@@ -201,18 +354,23 @@ static void on_event(void *ctx, unsigned events)
 	leave(s);
 }
 
-/* After a failed write: the last words, then the end.  One turn's worth is
- * enough; a peer that talks on is not waited for. */
+/* What makes no event.  After a failed write: the last words, then the end.
+ * One turn's worth is enough; a peer that talks on is not waited for. */
 static void on_wake(void *ctx)
 {
 	struct stream *s = ctx;
 
 	s->busy = true;
-	if (s->reading)
+	if (s->shaking && !s->broken)
+		shake(s);
+	else if (s->reading && !s->shaking)
 		read_on(s);
-	if (!s->closed && !s->down)
-		go_down(s, s->broken == EPIPE ? "lost connection" :
+	if (s->broken && !s->closed && !s->down)
+		go_down(s, s->tls && !s->shaking ? tls_why(s->tls) :
+			s->broken == EPIPE ? "lost connection" :
 			strerror(s->broken));
+	if (!s->closed && !s->down)
+		interest(s);
 	leave(s);
 }
 
@@ -244,11 +402,13 @@ void stream_close(struct stream *s)
 	watch_stop(s->watch);
 	s->watch = NULL;
 	timer_stop(s->wake);
+	if (s->tls && !s->broken && !s->down)
+		tls_goodbye(s->tls);
 	close(s->fd);
 	s->fd = -1;
 	s->closed = true;
 	if (!s->busy)
-		free(s);
+		discard(s);
 }
 
 int stream_fd(const struct stream *s)

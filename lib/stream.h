@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 the mailroot authors */
 /*
- * A connected, non-blocking socket in a loop.  (Later: one that can turn into
- * TLS; nobody above will notice, which is why writing goes through here.)
+ * A connected, non-blocking socket in a loop, that can turn into TLS; nobody
+ * above will notice, which is why writing goes through here.
  */
 #ifndef LIB_STREAM_H
 #define LIB_STREAM_H
 
 #include "lib/buf.h"
 #include "lib/loop.h"
+#include "lib/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,9 @@ struct stream_ops {
 	 * side, else the system's words.  Called once; the stream is then only
 	 * good for stream_close. */
 	void (*down)(void *ctx, const char *why);
+	/* the handshake is over.  Not ok: why is one sentence, and it is
+	 * called instead of down; with NULL here down is. */
+	void (*secured)(void *ctx, bool ok, const char *why);
 };
 
 /*
@@ -44,7 +48,16 @@ struct stream *stream_open(struct loop *l, int fd, const struct stream_ops *ops,
 /* Writes what the socket takes now and drops it from out; what is left is
  * asked for again with ops->writable.  Returns the octets written. */
 size_t stream_write(struct stream *s, struct buf *out);
-/* Octets taken from a buffer that have not reached the kernel (TLS). */
+/* Turns into TLS with host (see tls_new).  The handshake begins in the next
+ * turn; until ops->secured nothing is written and no input comes.  What the
+ * other side has sent before is taken for a part of the handshake, and ends
+ * it. */
+void stream_secure(struct stream *s, struct tls_context *c, const char *host);
+/* For tls_describe and tls_why; NULL before stream_secure. */
+const struct tls *stream_tls(const struct stream *s);
+/* Octets at the front of the buffer last written from that wait, encrypted,
+ * for the socket (TLS; a plain socket keeps nothing back).  They are still in
+ * the buffer, and must stay: the next write must begin with them. */
 size_t stream_pending(const struct stream *s);
 /* Stop or resume reading. */
 void stream_reading(struct stream *s, bool on);

@@ -60,7 +60,10 @@ enum tls_step tls_handshake(struct tls *t);
  * repeated may be repeated with more octets at another place. */
 size_t tls_read(struct tls *t, void *p, size_t n, enum tls_step *step);
 size_t tls_write(struct tls *t, const void *p, size_t n, enum tls_step *step);
-/* Decrypted octets wait inside: the descriptor will not tell of them. */
+/* Octets at the front of the last write that wait encrypted for the socket
+ * (after WANT_WRITE); it must be repeated with at least them. */
+size_t tls_held(const struct tls *t);
+/* Octets wait inside, decrypted or not: the descriptor will not tell. */
 bool tls_pending(const struct tls *t);
 /* close_notify, best effort, never blocks. */
 void tls_goodbye(struct tls *t);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static void fail(struct hop *hop, enum reply_to to, int code,
 		 const char *status, const char *why)
@@ -68,22 +67,6 @@ static void address_literal(struct hop *hop)
 	hop->state = HOP_READY;
 }
 
-/* RFC 5321 5.1: where our own name is among the MX, it and all that are not
- * more preferred would send the mail back to us. */
-static size_t before_us(const struct dns_answer *a)
-{
-	size_t i, n;
-
-	for (i = 0; i < a->nmx; i++)
-		if (strcasecmp(a->mx[i].host, conf()->fqdn) == 0)
-			break;
-	if (i == a->nmx)
-		return i;
-	for (n = 0; n < a->nmx && a->mx[n].preference < a->mx[i].preference; )
-		n++;
-	return n;
-}
-
 static void mx_known(void *ctx, const struct dns_answer *a)
 {
 	struct hop *hop = ctx;
@@ -93,7 +76,7 @@ static void mx_known(void *ctx, const struct dns_answer *a)
 	hop->d->nasking--;
 	switch (a->result) {
 	case DNS_OK:
-		for (i = 0; i < before_us(a); i++)
+		for (i = 0; i < route_usable_mx(a); i++)
 			add_host(hop, a->mx[i].host, false,
 				 hop->route.conf->remote_port);
 		if (hop->nhosts == 0) {

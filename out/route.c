@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void route_find(struct route *r, const char *addr)
 {
@@ -34,6 +35,20 @@ bool route_same(const struct route *a, const struct route *b)
 {
 	return a->kind == b->kind && a->conf == b->conf &&
 	       strcmp(a->domain, b->domain) == 0;
+}
+
+size_t route_usable_mx(const struct dns_answer *a)
+{
+	size_t i, n;
+
+	for (i = 0; i < a->nmx; i++)
+		if (strcasecmp(a->mx[i].host, conf()->fqdn) == 0)
+			break;
+	if (i == a->nmx)
+		return i;
+	for (n = 0; n < a->nmx && a->mx[n].preference < a->mx[i].preference; )
+		n++;
+	return n;
 }
 
 void route_print(const struct route *r, char *dst, size_t size)

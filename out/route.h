@@ -9,6 +9,7 @@
 #define OUT_ROUTE_H
 
 #include "conf.h"
+#include "dns.h"
 
 #include <stdbool.h>
 
@@ -31,6 +32,10 @@ bool route_same(const struct route *a, const struct route *b);
 /* What State knows the hop by: "relay-mail.example.net", "mx-far.test"; fit for
  * a file name. */
 void route_key(const struct route *r, char *dst, size_t size);
+/* How many of a domain's MX may be used: RFC 5321 5.1, where our own name is
+ * among them, it and all that are not more preferred would send the mail back
+ * to us. */
+size_t route_usable_mx(const struct dns_answer *a);
 /* "smart host mail.example.net", "far.test", "Drop": for people. */
 void route_print(const struct route *r, char *dst, size_t size);
 

@@ -35,7 +35,8 @@ const char *sasl_choose(const char *offered, const char *allowed,
 			const struct sasl_identity *who, bool tls);
 
 struct sasl;
-/* A run of this mechanism; NULL for an unknown one. */
+/* A run of this mechanism; NULL for an unknown one, or one for which this
+ * identity lacks something (a nonce, a token without control characters). */
 struct sasl *sasl_new(const char *mechanism, const struct sasl_identity *who);
 /* Wipes what it holds. */
 void sasl_free(struct sasl *s);

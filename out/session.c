@@ -232,7 +232,7 @@ static void down(void *ctx, const char *why)
 	go_on(s);
 }
 
-static const struct stream_ops stream_ops = { input, writable, down };
+static const struct stream_ops stream_ops = { input, writable, down, NULL };
 
 /* Errors that say something of the host or the way to it.  Our own (no
  * descriptor, no such source address) must not be held against it. */
@@ -300,14 +300,15 @@ static void try_host(struct session *s)
 	s->state = S_WAITING_HOST;
 	s->host = hop_host_from(hop, s->host);
 	if (s->host == hop->nhosts) {
-		if (s->last.code)
-			r = s->last;
-		else
+		r = s->last;
+		if (!s->last.code || hop->state == HOP_FAILED)
 			hop_verdict(hop, &r, &s->last_peer);
 		/* Every host that could be asked finds it too large: this is
 		 * a verdict on the message. */
-		if (s->too_small && s->too_small == hop->nhosts)
+		if (s->too_small && s->too_small == hop->nhosts) {
+			r = s->last;
 			r.to = REPLY_TO_MESSAGE;
+		}
 		give_up(s, &r, false);
 		return;
 	}

@@ -166,7 +166,10 @@ static void write_down(const char *key, time_t now)
 	buf_free(&b);
 }
 
-/* Different domains that could not be reached since one was. */
+/* Different domains that could not be reached since one was: in this process
+ * too, where others were asked at the same time. */
+static bool mx_was_up;
+
 static void count_domain(const char *key, time_t now)
 {
 	char *text = load("unreached"), *at = text, *name;
@@ -197,7 +200,7 @@ static void count_domain(const char *key, time_t now)
 void state_set_down(const char *key, time_t now)
 {
 	write_down(key, now);
-	if (is_mx(key))
+	if (is_mx(key) && !mx_was_up)
 		count_domain(key, now);
 }
 
@@ -215,6 +218,7 @@ void state_set_up(const char *key)
 	snprintf(name, sizeof name, "down-%.240s", key);
 	forget(name);
 	if (is_mx(key)) {
+		mx_was_up = true;
 		forget("down-" PORT_25);
 		forget("unreached");
 	}

@@ -7,6 +7,7 @@
 #include "out/verify.h"
 #include "conf.h"
 #include "dns.h"
+#include "in/alias.h"
 #include "lib/addr.h"
 #include "lib/loop.h"
 #include "lib/reply.h"
@@ -28,7 +29,7 @@ struct verify {
 	bool answered;
 	enum dns_result result;
 	char why[200];
-	size_t nmx;
+	size_t nmx, usable;
 	struct dns_mx mx[100];
 	int status;
 };
@@ -50,6 +51,7 @@ static void mx_known(void *ctx, const struct dns_answer *a)
 	printable(v->why, sizeof v->why, a->why ? a->why : "",
 		  a->why ? strlen(a->why) : 0);
 	v->nmx = a->nmx < 100 ? a->nmx : 100;
+	v->usable = route_usable_mx(a);
 	if (v->nmx)
 		memcpy(v->mx, a->mx, v->nmx * sizeof v->mx[0]);
 }
@@ -120,7 +122,15 @@ static void show_domain(struct verify *v, const struct route *r)
 		printf("  directly to its MX:\n");
 		for (i = 0; i < v->nmx; i++) {
 			printf("  %5u", v->mx[i].preference);
-			show_host(v, r->conf, v->mx[i].host, false, 0);
+			if (i < v->usable)
+				show_host(v, r->conf, v->mx[i].host, false, 0);
+			else
+				printf("    %s: not used, we are among the MX\n",
+				       v->mx[i].host);
+		}
+		if (v->usable == 0) {
+			printf("  refused: 5.4.6 mail loop: we are its first MX\n");
+			worse(v, EXIT_UNAVAILABLE);
 		}
 		break;
 	case DNS_NODATA:
@@ -208,6 +218,10 @@ int verify(char *const *args, size_t n)
 			worse(v, EXIT_DATAERR);
 		}
 	}
+	for (i = 0; i < list.n; i++)
+		if (alias_known(list.found[i].addr))
+			printf("%s is an alias\n", list.found[i].addr);
+	alias_expand(&list);
 	for (i = 0; i < list.n; i++) {
 		addr = conf()->smart_hosts[0] ?
 			addr_qualify(list.found[i].addr,

@@ -56,7 +56,6 @@ class Course:
     prepare: object = None	# called with the MailRoot
     status: int = 0
     never: tuple = ()		# kinds of calls that must not be there
-    waits: bool = False		# mail may still be in Queue after recovery
     # what there is at the end of the uncut course
     left: dict = field(default_factory=dict)
     faults: tuple = ()		# names of FAULTS this course must show

@@ -153,12 +153,16 @@ class House:
 
     def recover(self, tree, old):
         """Two queue runs over this tree, an hour and more between them:
-        (status, tree, sink)."""
+        ("" or what went wrong, tree, sink)."""
         write_tree(self.base, tree, old)
-        status, _ = self.sendmail(["-q", "--flush"])
-        if self.age_unfinished() and status == 0:
-            status, _ = self.sendmail(["-q", "--flush"])
-        return status, read_tree(self.base), self.server.take()
+        for _ in range(2):
+            status, said = self.sendmail(["-q", "--flush"])
+            if status or said:
+                said = "status %d %s" % (status, said.decode()[:300])
+                break
+            if not self.age_unfinished():
+                break
+        return said or "", read_tree(self.base), self.server.take()
 
     def age_unfinished(self):
         """False: there is nothing left for a second run."""

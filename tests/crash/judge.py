@@ -13,7 +13,8 @@ form and nobody else's code, and knows four rules:
   file neither renamed nor unlinked, its process alive.  Two different reports
   about one recipient, never; the same again, under the same id, only while
   no mark says that it stands.
-4 Recovery ends, with status 0, and leaves no unfinished file.
+4 Recovery ends, with status 0 and in silence, and leaves no unfinished file
+  and no mail: the server is a good one.
 """
 
 import re
@@ -293,22 +294,22 @@ def second_copies(after):
     return False
 
 
-def recovered(course, status, after):
-    if status != 0:
-        yield "rule 4: recovery ended with status %d" % status
+def recovered(wrong, after):
+    if wrong:
+        yield "rule 4: recovery ended with " + wrong
     for where in after.unfinished:
         yield "rule 4: recovery leaves %s for ever" % where
     for m in after.letters:
-        if m.folder == "Queue" and not course.waits:
+        if m.folder == "Queue":
             yield "rule 4: after two runs with a good server it is still " \
                 "there: " + m.where
 
 
 def verdict(course, moment, before, result, originals, old_sink):
     """What is wrong, as lines of text (nothing: all is well), and whether
-    anything came twice.  before: the scene the cut left; result: (status,
-    tree, sink) after recovery."""
-    status, tree, sink = result
+    anything came twice.  before: the scene the cut left; result: what
+    House.recover says."""
+    wrong, tree, sink = result
     after = scene_of(tree, originals)
     known = dict(moment.taken)
     add_sink(after, {n: d for n, d in old_sink.items() if n in known},
@@ -316,4 +317,4 @@ def verdict(course, moment, before, result, originals, old_sink):
     add_sink(after, sink, originals, False)
     return [*lost_mail(course, moment, after), *torn_mail(before, after),
             *twice(course, moment, before, after),
-            *recovered(course, status, after)], second_copies(after)
+            *recovered(wrong, after)], second_copies(after)

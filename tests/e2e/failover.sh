@@ -142,6 +142,20 @@ open)	skip 'a full backlog does not swallow connections here' ;;
 		test "$took" -lt 2000
 	waits_with 'the only host black-holed' '4[0-9][0-9] 4\.4\.[0-9] '
 
+	# In a run it costs one time-out, not one a message.
+	clean
+	write_conf "SmartHost = 127.0.0.1:$HOLE" 'ConnectTimeout = 1'
+	for n in 1 2 3 4 5; do
+		deliver "for the black hole, $n" -odq
+	done
+	began=$(now)
+	expect_exit 'a run into the black hole' 0 sendmail -q
+	took=$(($(now) - began))
+	check "a run: one time-out for all ($took ms)" test "$took" -lt 1900
+	queued 'a run: all five wait' 5
+	check 'a run: all five know why' test \
+		"$(grep -c '^x-status: 451 4\.4\.1 ' "$WORK/queued")" = 5
+
 	clean
 	write_conf "SmartHost = 127.0.0.1:$HOLE"
 	begin "$WORK/letter" bob@far.test

@@ -231,10 +231,10 @@ check 'there is one runner' test "$(echo "$RUNNER" | wc -w)" = 1
 submit 'for the detached one' -odq -f alice@client.test bob@far.test
 check 'detached: delivered' wait_for 5 queue_empty
 check 'its input and output are nobody'"'"'s' test \
-	"$(readlink /proc/$RUNNER/fd/0 /proc/$RUNNER/fd/1 /proc/$RUNNER/fd/2 |
+	"$(readlink "/proc/$RUNNER/fd/0" "/proc/$RUNNER/fd/1" "/proc/$RUNNER/fd/2" |
 	sort -u)" = /dev/null
 check 'it is in a session of its own' test \
-	"$(cut -d ' ' -f 6 /proc/$RUNNER/stat)" != "$(cut -d ' ' -f 6 /proc/$$/stat)"
+	"$(cut -d ' ' -f 6 "/proc/$RUNNER/stat")" != "$(cut -d ' ' -f 6 /proc/$$/stat)"
 kill -TERM "$RUNNER"
 check 'detached: ends on SIGTERM' wait_for 5 gone "$RUNNER"
 
@@ -306,6 +306,54 @@ run 'three at a time'
 check 'three at a time: each once' test "$(numbers)" = '40 40'
 stop_smtpd
 expect_file_has 'three at a time' "$STATISTICS" '^max concurrent 3$'
+
+# A server that has had enough of this connection, or dies in the middle, costs
+# no more than the message it was at.
+fill 20
+start_smtpd -r 'MAIL#6 close' -r 'MAIL#12 reset'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1' \
+	'SmtpOutboundCommandSupportOptions = -CHUNKING'
+run 'interrupted twice'
+check 'interrupted twice: each once' test "$(numbers)" = '20 20'
+stop_smtpd
+check 'interrupted twice: three connections' test "$CONNECTIONS" = 3
+fill 20
+start_smtpd -r 'MAIL#6 reply 421 4.3.2 enough'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1'
+run 'enough of this connection'
+check 'enough of this connection: the others came, on another' test \
+	"$(count Queue)" -le 1 -a "$(sunk)" -ge 19
+run 'enough: the rest' --flush
+check 'enough of this connection: each once' test "$(numbers)" = '20 20'
+stop_smtpd
+check 'enough of this connection: correct' test "$VIOLATIONS" = 0
+fill 20
+start_smtpd -r 'END#6 close'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1'
+run 'a verdict is missing'
+holds 'a verdict is missing' Queue 1
+expect_file_has 'a verdict is missing' "$WORK/held" 'possibly delivered'
+check 'a verdict is missing: the others came' test "$(numbers)" = '19 19'
+run 'and again' --flush
+check 'and again: each once' test "$(numbers)" = '20 20'
+stop_smtpd
+
+# A run that is told to end ends what cannot be cut short, and nothing else.
+fill 14
+start_smtpd -r 'END delay 200'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 2'
+background -q
+wait_for 5 at_least 3
+kill -TERM "$RUNNER"
+began=$(now)
+ended 'a run and SIGTERM' 0
+took=$(($(now) - began))
+check "a run and SIGTERM: soon ($took ms)" test "$took" -lt 1000
+left=$(count Queue)
+check "a run and SIGTERM: what is left ($left)" test "$left" = $((14 - $(sunk)))
+run 'the rest' --flush
+check 'a run and SIGTERM: each once' test "$(numbers)" = '14 14'
+stop_smtpd
 
 # A locked message belongs to somebody: it is passed over, at once.
 fill 3

@@ -316,7 +316,7 @@ static void on_tcp_down(void *ctx, const char *why)
 static void on_tcp(void *ctx, unsigned events)
 {
 	static const struct stream_ops ops = { on_tcp_input, on_tcp_writable,
-					       on_tcp_down };
+					       on_tcp_down, NULL };
 	struct tcp *t;
 	int fd = accept(tcp_listener, NULL, NULL);
 

@@ -68,7 +68,7 @@ static void on_down(void *ctx, const char *why)
 	maybe_close(e, IN_DOWN);
 }
 
-static const struct stream_ops ops = { on_input, on_writable, on_down };
+static const struct stream_ops ops = { on_input, on_writable, on_down, NULL };
 
 static void open_end(struct end *e, int fd)
 {
