@@ -27,7 +27,7 @@ PEERS = os.environ.get("PEERS", TOP + "/build/peers")
 ENV = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
 LIMIT = 120             # seconds any single step may take
 
-WORK = tempfile.mkdtemp(prefix="bench.")
+WORK = tempfile.mkdtemp(prefix="mailroot-bench.")
 os.chmod(WORK, 0o755)   # Postfix's users pass through
 _children = []
 
@@ -63,12 +63,12 @@ def start(command, **how):
     return p
 
 
-def build(name, *options):
-    """A small program of this directory, or the text of one."""
+def build(name):
+    """A small program of this directory."""
     source = "%s/%s.c" % (HERE, name)
     out = "%s/%s" % (WORK, name)
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-std=gnu11",
-                    "-D_GNU_SOURCE", "-o", out, source, *options], check=True)
+                    "-D_GNU_SOURCE", "-o", out, source], check=True)
     return out
 
 
@@ -109,7 +109,7 @@ def ours(*words):
     return [SENDMAIL, "-C", CONF, *words]
 
 
-def submit(*rcpts, size=2048, octets=None):
+def submit(*rcpts, size=2048):
     """One message into Queue, untouched by delivery; returns its file."""
     subprocess.run(ours("-odq", "-i", "-f", "alice@client.test", *rcpts),
                    stdin=open(letter(size, "one"), "rb"), env=ENV, check=True,
@@ -117,9 +117,11 @@ def submit(*rcpts, size=2048, octets=None):
     return glob.glob(ROOT + "/Queue/*.eml")
 
 
-def fill(n, *rcpts, size=2048):
+def fill(n, *rcpts, size=2048, due=0):
     """n messages in Queue, the recipients by turns: one of each is submitted,
-    the others are its copies under other ids."""
+    the others are its copies under other ids.  All are due in so many
+    seconds."""
+    when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + due))
     shutil.rmtree(ROOT, ignore_errors=True)
     done = 0
     for i, rcpt in enumerate(rcpts):
@@ -128,6 +130,8 @@ def fill(n, *rcpts, size=2048):
         with open(path, "rb") as f:
             octets = f.read()
         folder, name = os.path.split(path)
+        name = when + name[len(when):]
+        os.rename(path, "%s/%s" % (folder, name))
         for k in range((n - i + len(rcpts) - 1) // len(rcpts) - 1):
             # The end of an id is random: any will do.
             other = "%s/%s%08d%s" % (folder, name[:-12], len(rcpts) * k + i,
@@ -219,8 +223,7 @@ class Sink:
             self.order("report")
             text = self.line(5)
         w = text.split()
-        got = dict(zip(w[::2], map(float, w[1::2])))
-        return got
+        return dict(zip(w[::2], map(float, w[1::2])))
 
 
 # ---- peers ------------------------------------------------------------------

@@ -270,7 +270,7 @@ stop_smtpd
 check 'two runs: correct' test "$VIOLATIONS" = 0
 
 fill 300
-start_smtpd -r 'END delay 2'
+start_smtpd -r 'END delay 5'
 write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1'
 background -q
 victim=$RUNNER
