@@ -146,6 +146,9 @@
 #ifndef TIMEOUT_GREETING
 #define TIMEOUT_GREETING 300
 #endif
+#ifndef TIMEOUT_TLS		/* the handshake */
+#define TIMEOUT_TLS 60
+#endif
 #ifndef TIMEOUT_COMMAND		/* EHLO, MAIL, RCPT, RSET */
 #define TIMEOUT_COMMAND 300
 #endif

@@ -9,164 +9,75 @@
  * second tries and reuse need no paths of their own.  In reading order:
  *
  *	facts		what was sent and learned: connection, transaction
+ *			(out/command.h)
  *	next_command	the whole course of a session, a pure function
  *	commands	the table: name, time limit, may it be overtaken, how
  *			it is put, what its reply teaches; then its entries
+ *			(out/command.c)
  *	speak and hear	the engine; a new verb does not change it
  *
  * A reply belongs to the oldest command without one, never to "the state we
  * are in".  What does not fit (no command, wrong class, not a reply at all,
  * begun before its command had left) ends the session, and whoever is still
- * open waits: under pipelining a guess loses mail.
+ * open waits: under pipelining a guess loses mail.  Nor is a refusal believed
+ * before its group has been answered whole, and nothing more came with it: a
+ * reply too many, or too few, shifts every one behind it.
  *
- * Not here: sockets, time, TLS; which host, which recipients, when again;
- * what becomes of a reply (reply_fate); changing the text of a message.
+ * Not here: sockets, time, the encryption itself; which host, which
+ * recipients, when again; what becomes of a reply (reply_fate); changing the
+ * text of a message; how a line of a reply is read (lib/replyline), what EHLO
+ * offers (lib/offers), AUTH's lines (out/auth), who stands where (out/roll).
  */
 #include "esmtp.h"
 #include "config.h"
 #include "lib/codec.h"
 #include "lib/util.h"
+#include "out/command.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-/* ---- facts -------------------------------------------------------------- */
-
-enum command {
-	NOTHING,		/* wait for a reply, for text, the caller */
-	GREETING,		/* never said, but awaited like a reply */
-	EHLO, HELO, RSET, MAIL, RCPT, DATA, BDAT, QUIT,
-	END,			/* the lone dot */
-	COMMANDS,
-};
-
-/* Of the connection. */
-struct session {
-	bool greeted;		/* 2xx */
-	bool helo;		/* HELO it must be */
-	bool ready;		/* EHLO or HELO was answered 2xx */
-	bool bdat_unknown;	/* it was announced, and then not understood */
-	bool stale;		/* the server may still hold a transaction that
-				 * is over for us: RSET before the next MAIL */
-	uint64_t offers;	/* announced, and not masked */
-	uint64_t size_limit;	/* 0: none */
-	size_t waiting;		/* commands without a reply */
-	enum command last;	/* the last one said */
-};
-
-enum answer { UNSAID, SAID, YES, NO };
-
-/* A recipient's way; a second try leads back to OPEN. */
-enum stage { OPEN, ASKED, ACCEPTED, SETTLED, STAGES };
-
-struct recipient {
-	unsigned char stage;
-	bool plain;		/* the parameters were refused: without */
-};
-
-enum text {
-	TEXT_NONE,		/* neither DATA nor BDAT was said */
-	TEXT_ASKED,		/* DATA was said */
-	TEXT_OPEN,		/* 354, or BDAT was said: octets are wanted */
-	TEXT_GIVEN,		/* the end is out, its reply is not in */
-};
-
-/* Of one transaction.  It may take several rounds, MAIL to the end of data,
- * when something must be said once more in another way; put_mail begins one
- * and forgets what belongs to the one before. */
-struct transaction {
-	bool open;
-	struct esmtp_mail m;
-	bool bdat;		/* DATA otherwise */
-	bool plain;		/* MAIL's parameters were refused */
-	bool extras;		/* MAIL was said with some that may go */
-	enum answer mail;
-	enum text text;
-	struct recipient *rcpt;
-	size_t count[STAGES];	/* recipients in each stage */
-	size_t next;		/* the first that is OPEN; nrcpt: none */
-	uint64_t at;		/* octets of text handed in */
-	bool bol;		/* they ended at a line's begin */
-	uint64_t end_at;	/* TEXT_GIVEN: where the end stands in all that
-				 * we ever said */
-};
-
-/* A command on its way, in the order of saying. */
-struct sent {
-	enum command command;
-	size_t rcpt;
-	uint64_t end_at;	/* its last octet in all that we ever said */
-	struct transaction *of;	/* room for more than one in flight */
-};
-
-/* More of a reply would be cut off by struct reply; half as much again for
- * the blanks and the repeated status codes that reply_remote takes out. */
-#define TEXT_KEPT (REPLY_TEXT + REPLY_TEXT / 2)
-
-struct esmtp {
-	struct esmtp_setup setup;
-	struct session s;
-	struct transaction t;
-	struct sent sent[PIPELINE_MAX];		/* a ring: s.waiting entries */
-	size_t oldest;
-	struct sent heard;	/* whose reply is being learned from */
-	struct buf out;
-	uint64_t said;		/* octets ever put into out */
-	uint64_t progress;
-	struct buf line;	/* the reply line that is coming in */
-	unsigned lines;		/* complete ones of this reply */
-	int code;
-	char text[TEXT_KEPT + 1];	/* the last one is always NUL */
-	size_t ntext;
-	uint64_t came_at;	/* octets that had left when it began */
-	bool closed;
-	struct esmtp_end end;
-};
 
 /* ---- the course of a session -------------------------------------------- */
 
-typedef void put_fn(struct esmtp *, enum command);
-typedef void learn_fn(struct esmtp *, const struct reply *);
-
-static const struct row {
-	const char *name;	/* "in reply to ..." */
-	unsigned limit;		/* seconds */
-	bool overtaken;		/* RFC 2920: the next may go before its reply */
-	int yes;		/* first digit of the reply that grants it */
-	enum reply_to to;
-	put_fn *put;		/* the line without CRLF */
-	learn_fn *learn;	/* only called with yes, 4xx or 5xx */
-} commands[COMMANDS];
-
-/* Can this round still bring the message to anybody? */
-static bool wanted(const struct transaction *t)
+/* What must come before MAIL; MAIL itself: nothing more. */
+static enum command before_mail(const struct connection *s)
 {
-	return (t->mail == SAID || t->mail == YES) &&
-	       t->count[ASKED] + t->count[ACCEPTED] > 0;
+	if (!s->ready)
+		return s->helo ? HELO : EHLO;
+	/* RFC 3207 4: the handshake is the caller's, and then EHLO again. */
+	if (!s->encrypted && s->starttls == YES)
+		return NOTHING;
+	if (!s->encrypted && s->starttls == UNSAID &&
+	    (s->tls == ESMTP_TLS_MUST ||
+	     (s->tls == ESMTP_TLS_MAY && s->offers.starttls)))
+		return STARTTLS;
+	if (s->identity && s->auth == UNSAID)
+		return AUTH;
+	if (s->identity && s->auth != YES)
+		return s->auth == NO ? CANCEL : RESPONSE;
+	return MAIL;
 }
 
-static enum command next_command(const struct session *s,
+static enum command next_command(const struct connection *s,
 				 const struct transaction *t)
 {
 	/* RFC 2920 3.1: grouped only if offered, and nothing may follow EHLO,
-	 * DATA or the end of data in its group. */
-	if (s->waiting > 0 && (!(s->offers & VERB_PIPELINING) ||
+	 * DATA or the end of data in its group (nor STARTTLS, RFC 3207 4). */
+	if (s->waiting > 0 && (!(s->offers.verbs & VERB_PIPELINING) ||
 			       !commands[s->last].overtaken ||
 			       s->waiting == PIPELINE_MAX))
 		return NOTHING;
-	if (!s->ready)
-		return s->helo ? HELO : EHLO;
-	/* STARTTLS and AUTH will stand here. */
+	if (before_mail(s) != MAIL)
+		return before_mail(s);
 	if (!t->open)
 		return NOTHING;
 
 	/* The dot ends the message, and also (RFC 2920 3.1) a 354 that came
 	 * although nobody had been accepted. */
 	if (t->text == TEXT_OPEN && !t->bdat &&
-	    (t->at == t->m.size || !wanted(t)))
+	    (t->at == t->m.size || !dialogue_wanted(t)))
 		return END;
 	if (t->text != TEXT_NONE)
 		return NOTHING;
@@ -176,309 +87,16 @@ static enum command next_command(const struct session *s,
 			return s->last == RSET ? MAIL : NOTHING;
 		return s->stale ? RSET : MAIL;
 	}
-	if (t->mail != NO && t->count[OPEN] > 0)
+	if (t->mail != NO && t->roll.count[ROLL_OPEN] > 0)
 		return RCPT;
-	if (!wanted(t))
+	if (!dialogue_wanted(t))
 		return NOTHING;
 	if (!t->bdat)
 		return DATA;
 	/* A large message is not sent for nobody: see BDAT_RIDE_MAX. */
-	if (t->m.size > BDAT_RIDE_MAX && t->count[ASKED] > 0)
+	if (t->m.size > BDAT_RIDE_MAX && t->roll.count[ROLL_ASKED] > 0)
 		return NOTHING;
 	return BDAT;
-}
-
-/* ---- the commands ------------------------------------------------------- */
-
-static put_fn put_word, put_mail, put_rcpt, put_text;
-static learn_fn learn_hello, learn_mail, learn_rcpt, learn_text;
-
-static const struct row commands[COMMANDS] = {
-	[NOTHING] = { "no command", 0, false, 0, REPLY_TO_HOST, NULL, NULL },
-	[GREETING] = { "the connection", TIMEOUT_GREETING, false, 2,
-		       REPLY_TO_HOST, NULL, learn_hello },
-	[EHLO] = { "EHLO", TIMEOUT_COMMAND, false, 2,
-		   REPLY_TO_HOST, put_word, learn_hello },
-	[HELO] = { "HELO", TIMEOUT_COMMAND, false, 2,
-		   REPLY_TO_HOST, put_word, learn_hello },
-	[RSET] = { "RSET", TIMEOUT_COMMAND, true, 2,
-		   REPLY_TO_HOST, put_word, learn_hello },
-	[MAIL] = { "MAIL FROM", TIMEOUT_COMMAND, true, 2,
-		   REPLY_TO_MAIL, put_mail, learn_mail },
-	[RCPT] = { "RCPT TO", TIMEOUT_COMMAND, true, 2,
-		   REPLY_TO_RCPT, put_rcpt, learn_rcpt },
-	[DATA] = { "DATA", TIMEOUT_DATA, false, 3,
-		   REPLY_TO_MESSAGE, put_text, learn_text },
-	[BDAT] = { "BDAT", TIMEOUT_FINAL, false, 2,
-		   REPLY_TO_MESSAGE, put_text, learn_text },
-	[END] = { "the end of data", TIMEOUT_FINAL, false, 2,
-		  REPLY_TO_MESSAGE, put_text, learn_text },
-	[QUIT] = { "QUIT", 0, false, 2, REPLY_TO_HOST, put_word, NULL },
-};
-
-/* ---- how recipients, and sessions, end ---------------------------------- */
-
-/* Octets that have left: the caller drops them from the front of out. */
-static uint64_t left(const struct esmtp *e)
-{
-	return e->said - buf_len(&e->out);
-}
-
-/* The command whose reply is awaited. */
-static enum command awaited(const struct esmtp *e)
-{
-	return e->s.waiting ? e->sent[e->oldest].command : NOTHING;
-}
-
-static void close_session(struct esmtp *e, const struct reply *why)
-{
-	if (e->closed)
-		return;
-	e->end.why = *why;
-	/* Never a verdict on a recipient that was not settled with it. */
-	e->end.why.to = REPLY_TO_HOST;
-	e->end.at_greeting = !e->s.greeted;
-	/* Some firewalls drop a connection at a verb they do not know.  And
-	 * what is announced but not understood would be met again. */
-	e->end.after_bdat = e->s.bdat_unknown ||
-		(why->local && e->s.waiting && e->s.last == BDAT);
-	e->end.after_end = esmtp_end_given(e) && e->t.end_at <= left(e);
-	e->closed = true;
-	/* Above all not the rest of a message, or its end. */
-	buf_clear(&e->out);
-}
-
-/* "garbage at RCPT TO", and what the server said. */
-static void fail(struct esmtp *e, const char *status, const char *what,
-		 const char *said)
-{
-	struct reply why;
-
-	reply_local(&why, REPLY_TO_HOST, 451, status, "%s at %s%s%s", what,
-		    e->t.text == TEXT_OPEN ? "message text" :
-		    commands[awaited(e)].name, *said ? ": " : "", said);
-	close_session(e, &why);
-}
-
-static void move(struct transaction *t, size_t i, enum stage to)
-{
-	t->count[t->rcpt[i].stage]--;
-	t->count[to]++;
-	t->rcpt[i].stage = (unsigned char)to;
-	if (to == OPEN && i < t->next)
-		t->next = i;
-	while (t->next < t->m.nrcpt && t->rcpt[t->next].stage != OPEN)
-		t->next++;
-}
-
-static void settle(struct esmtp *e, size_t i, const struct reply *r)
-{
-	move(&e->t, i, SETTLED);
-	e->setup.settle(e->setup.ctx, i, r);
-}
-
-/* All that are in one stage. */
-static void settle_stage(struct esmtp *e, enum stage stage,
-			 const struct reply *r)
-{
-	size_t i;
-
-	for (i = 0; i < e->t.m.nrcpt && e->t.count[stage]; i++)
-		if (e->t.rcpt[i].stage == stage)
-			settle(e, i, r);
-}
-
-/* ---- how a command is put ----------------------------------------------- */
-
-/* EHLO, HELO, RSET, QUIT. */
-static void put_word(struct esmtp *e, enum command c)
-{
-	buf_puts(&e->out, commands[c].name);
-	if (c == EHLO || c == HELO)
-		buf_printf(&e->out, " %s", e->setup.name);
-}
-
-/* " WORD=value", if the server knows the verb and there is a value. */
-static bool put_extra(struct esmtp *e, uint64_t verb, const char *word,
-		      const char *value)
-{
-	return e->s.offers & verb && value &&
-	       buf_printf(&e->out, " %s=%s", word, value);
-}
-
-static void put_mail(struct esmtp *e, enum command c)
-{
-	struct transaction *t = &e->t;
-	char size[24];
-	size_t i;
-
-	for (i = 0; i < t->m.nrcpt; i++)
-		if (t->rcpt[i].stage != SETTLED)
-			move(t, i, OPEN);
-	t->mail = SAID;
-	t->at = 0;
-	t->bol = true;
-	t->extras = false;
-	buf_printf(&e->out, "%s:<%s>", commands[c].name, t->m.sender);
-	if (!t->plain) {
-		snprintf(size, sizeof size, "%" PRIu64, t->m.size);
-		t->extras |= put_extra(e, VERB_SIZE, "SIZE", size);
-		t->extras |= put_extra(e, VERB_DSN, "RET", t->m.ret);
-		t->extras |= put_extra(e, VERB_DSN, "ENVID", t->m.envid);
-	}
-	/* Not one that may go: without it the octets are not allowed. */
-	if (t->m.eight_bit)
-		buf_puts(&e->out, " BODY=8BITMIME");
-}
-
-static void put_rcpt(struct esmtp *e, enum command c)
-{
-	struct transaction *t = &e->t;
-	const struct esmtp_rcpt *to = &t->m.rcpt[t->next];
-
-	buf_printf(&e->out, "%s:<%s>", commands[c].name, to->addr);
-	if (!t->rcpt[t->next].plain) {
-		put_extra(e, VERB_DSN, "NOTIFY", to->notify);
-		put_extra(e, VERB_DSN, "ORCPT", to->orcpt);
-	}
-	move(t, t->next, ASKED);
-}
-
-static void put_text(struct esmtp *e, enum command c)
-{
-	struct transaction *t = &e->t;
-
-	t->text = c == DATA ? TEXT_ASKED : TEXT_GIVEN;
-	if (c == BDAT && t->m.size)
-		t->text = TEXT_OPEN;
-	buf_puts(&e->out, c == END ? "." : commands[c].name);
-	/* RFC 3030 2: the octets follow at once, as many as said here. */
-	if (c == BDAT)
-		buf_printf(&e->out, " %" PRIu64 " LAST", t->m.size);
-}
-
-/* ---- what a reply teaches ----------------------------------------------- */
-
-/* One line of an EHLO reply, RFC 5321 4.1.1.1: a keyword as a whole word, in
- * any case, then its parameters.  What is unknown is nothing to us. */
-static void learn_keyword(struct esmtp *e, const char *line, size_t n)
-{
-	struct cursor c = cursor_on(line, n);
-	const struct verb *v;
-	uint64_t size = 0;
-	size_t len = 0;
-
-	while (len < n && line[len] != ' ' && line[len] != '\t')
-		len++;
-	for (v = verbs; v->name; v++) {
-		if (strlen(v->name) != len || strncasecmp(v->name, line, len))
-			continue;
-		e->s.offers |= v->bit & e->setup.mask;
-		if (!(v->bit & e->setup.mask & VERB_SIZE))
-			continue;
-		/* RFC 1870 4: no number, or 0, is no limit; nor is one that
-		 * is longer than any message. */
-		c.p += len;
-		while (cursor_peek(&c) == ' ' || cursor_peek(&c) == '\t')
-			c.p++;
-		while (cursor_peek(&c) >= '0' && cursor_peek(&c) <= '9' &&
-		       size < UINT64_MAX / 10 - 1)
-			size = size * 10 + (uint64_t)(*c.p++ - '0');
-		e->s.size_limit = cursor_left(&c) ? 0 : size;
-	}
-}
-
-/* And RSET: who refuses that is out of step. */
-static void learn_hello(struct esmtp *e, const struct reply *r)
-{
-	enum command c = e->heard.command;
-
-	if (c == EHLO && r->code >= 500) {
-		/* RFC 5321 3.2: an old server may know only HELO. */
-		e->s.helo = true;
-		e->s.offers = e->s.size_limit = 0;
-	} else if (r->code >= 400) {
-		close_session(e, r);
-	} else {
-		e->s.greeted = true;
-		e->s.ready = c != GREETING;
-		e->s.stale = false;
-	}
-}
-
-/* RFC 5321 4.1.1.11: it may be only the parameters that are refused. */
-static bool parameters_refused(const struct reply *r)
-{
-	return r->code == 501 || r->code == 504 || r->code == 555;
-}
-
-static void learn_mail(struct esmtp *e, const struct reply *r)
-{
-	struct transaction *t = e->heard.of;
-
-	if (r->code < 400) {
-		t->mail = YES;
-		e->s.stale = true;
-	} else if (t->extras && parameters_refused(r)) {
-		t->mail = UNSAID;
-		t->plain = true;
-	} else {
-		t->mail = NO;
-		settle_stage(e, OPEN, r);
-		settle_stage(e, ASKED, r);
-	}
-}
-
-static void learn_rcpt(struct esmtp *e, const struct reply *r)
-{
-	struct transaction *t = e->heard.of;
-	size_t i = e->heard.rcpt;
-	bool extras = e->s.offers & VERB_DSN && !t->rcpt[i].plain &&
-		      (t->m.rcpt[i].notify || t->m.rcpt[i].orcpt);
-
-	/* Without MAIL it is no word on the recipient, whatever it says. */
-	if (t->mail != YES)
-		return;
-	if (r->code < 400) {
-		move(t, i, ACCEPTED);
-	} else if (extras && parameters_refused(r)) {
-		t->rcpt[i].plain = true;
-		move(t, i, OPEN);
-	} else {
-		settle(e, i, r);
-	}
-}
-
-/* DATA, BDAT and the end of data: a refusal is the message's verdict for those
- * who had been accepted.  When nobody had been, it was to be expected. */
-static void learn_text(struct esmtp *e, const struct reply *r)
-{
-	struct transaction *t = e->heard.of;
-	enum command c = e->heard.command;
-	bool refused = r->code >= 400, expected = wanted(t);
-
-	if (c == DATA && !refused) {
-		t->text = TEXT_OPEN;
-		return;
-	}
-	/* After its end a transaction is over at the server as well (RFC 5321
-	 * 4.1.1.4).  Not surely so after a BDAT that was refused (RFC 3030 2),
-	 * or an end for nobody. */
-	if (c != DATA)
-		e->s.stale = !expected || (c == BDAT && refused);
-	if (c == BDAT && expected && ((r->code >= 500 && r->code <= 504) ||
-				      strncmp(r->status, "5.5.", 4) == 0)) {
-		/* The verb is refused, not the message: DATA, from RSET on. */
-		e->s.bdat_unknown = true;
-		t->bdat = false;
-		t->mail = UNSAID;
-	} else {
-		settle_stage(e, ACCEPTED, r);
-		/* Whoever is open now is to be asked in another way. */
-		if (t->count[OPEN])
-			t->mail = UNSAID;
-	}
-	t->text = TEXT_NONE;
 }
 
 /* ---- speak and hear ----------------------------------------------------- */
@@ -494,24 +112,41 @@ static void trace(struct esmtp *e, char dir, const char *line, size_t n)
 	e->setup.trace(e->setup.ctx, dir, shown, n);
 }
 
+static void trace_hidden(struct esmtp *e, const char *line)
+{
+	char shown[100];
+
+	trace(e, '>', shown, (size_t)snprintf(shown, sizeof shown,
+		"%.*s(hidden)", (int)e->shown, line));
+}
+
 static void say(struct esmtp *e, enum command c)
 {
 	struct sent *sent = &e->sent[(e->oldest + e->s.waiting) % PIPELINE_MAX];
 	size_t before = buf_len(&e->out), n;
 	const char *line;
 
-	*sent = (struct sent){ .command = c, .of = &e->t, .rcpt = e->t.next };
+	*sent = (struct sent){ .command = c, .of = &e->t,
+			       .rcpt = e->t.roll.next,
+			       .alone = e->s.waiting == 0 };
+	e->shown = SIZE_MAX;
 	commands[c].put(e, c);
+	if (e->closed)
+		return;		/* it cannot be said, though it must */
 	n = buf_len(&e->out) - before;
 	/* The last door before the wire: one command is one line, whatever an
 	 * address has been through. */
 	if (!buf_puts(&e->out, "\r\n") ||
 	    memchr(line = buf_data(&e->out) + before, '\r', n) ||
 	    memchr(line, '\n', n)) {
-		fail(e, "4.3.0", "no proper command", commands[c].name);
+		dialogue_fail(e, "4.3.0", "no proper command",
+			      commands[c].name);
 		return;
 	}
-	trace(e, '>', line, n);
+	if (e->shown < n || c == RESPONSE)
+		trace_hidden(e, line);
+	else
+		trace(e, '>', line, n);
 	e->said += n + 2;
 	e->progress++;
 	sent->end_at = e->said;
@@ -532,9 +167,9 @@ static void speak(struct esmtp *e)
 	if (e->closed || !t->open || e->s.waiting || t->text != TEXT_NONE)
 		return;
 	/* Nothing to say and nothing to hear: it is over. */
-	if (t->count[SETTLED] != t->m.nrcpt)
+	if (t->roll.count[ROLL_SETTLED] != t->roll.n)
 		bug("a transaction is over, a recipient is open");
-	free(t->rcpt);
+	roll_free(&t->roll);
 	*t = (struct transaction){ 0 };
 }
 
@@ -554,82 +189,109 @@ static enum command answered(const struct esmtp *e)
 	return NOTHING;
 }
 
-/* A reply is complete. */
-static void hear(struct esmtp *e)
+/*
+ * One reply too many earlier in the group makes a recipient's reply look like
+ * that to a BDAT which rode along; DATA shows it by its 354.  Without one more
+ * round trip, or one more command behind BDAT for every message, there are
+ * three signs.  Words behind it in the same input (hear): a server that reads
+ * the whole group before it writes sends all in one piece.  A status X.1.Z: it
+ * speaks of an address (RFC 3463 3.2).  And that the message was taken though
+ * nobody was, where that would end somebody's life.  Whoever shows one gets
+ * DATA next time (dialogue_close), so that no honest oddity lasts.
+ */
+static bool shifted(const struct esmtp *e, enum command c,
+		    const struct reply *r)
 {
-	enum command c = answered(e);
-	bool yes = e->code / 100 == commands[c].yes;
-	/* The text had not all left when the reply began. */
-	bool early = (c == END || c == BDAT) && (e->t.text != TEXT_GIVEN ||
-						 e->came_at < e->t.end_at);
-	char said[REPLY_TEXT + 32];
-	struct reply r;
+	if (c != BDAT || e->sent[e->oldest].alone)
+		return false;
+	if (dialogue_wanted(&e->t))
+		return strncmp(r->status + 1, ".1.", 3) == 0;
+	return r->code < 300 && e->t.roll.final > 0;
+}
 
-	reply_remote(&r, commands[c].to, e->code, e->text, e->ntext,
-		     e->setup.mask & VERB_ENHANCEDSTATUS);
-	e->progress++;
-	if (c == NOTHING && e->code == 421)	/* idle for too long */
-		close_session(e, &r);
-	else if (c == NOTHING || (!yes && e->code < 400) || (yes && early))
-		fail(e, "4.5.0", "unexpected words",
-		     reply_print(&r, said, sizeof said));
-	if (e->closed)
-		return;
-	/* Text that was promised with BDAT and stands whole in the output will
-	 * leave, and the server skips it (RFC 3030 2): still in step. */
-	early &= c == END || e->t.text != TEXT_GIVEN;
+static void believe(struct esmtp *e, enum command c, const struct reply *r,
+		    bool early)
+{
 	e->heard = (struct sent){ .command = c, .of = &e->t };
 	if (e->s.waiting) {
 		e->heard = e->sent[e->oldest];
 		e->oldest = (e->oldest + 1) % PIPELINE_MAX;
 		e->s.waiting--;
 	}
-	commands[c].learn(e, &r);
+	commands[c].learn(e, r);
+	/* The group was in step to its end. */
+	if (e->s.waiting == 0 && r->code != 421 && !e->closed)
+		roll_release(&e->t.roll);
 	/* RFC 5321 3.8: 421 may answer anything, and is the end. */
-	if (e->code == 421 || early)
-		close_session(e, &r);
+	if (r->code == 421 || early)
+		dialogue_close(e, r);
 	speak(e);
 }
 
-/*
- * A reply line, RFC 5321 4.2.1: three digits; behind them nothing, or a blank
- * or a hyphen (more lines follow) and text; the same code on every line.
- */
-static void hear_line(struct esmtp *e, const char *line, size_t n)
+/* A reply is complete. */
+static void hear(struct esmtp *e)
 {
-	bool more = n > 3 && line[3] == '-';
-	size_t i, skip = n > 4 ? 4 : n;
-	char shown[REPLY_TEXT];
-	int code = 0;
+	const struct sent *head = &e->sent[e->oldest];
+	enum command c = e->doubt.code ? NOTHING : answered(e);
+	int code = e->in.code;
+	bool yes = strchr(commands[c].yes, '0' + code / 100) != NULL;
+	/* The text had not all left when the reply began. */
+	bool early = (c == END || c == BDAT) && (e->t.text != TEXT_GIVEN ||
+						 e->came_at < e->t.end_at);
+	char said[REPLY_TEXT + 32];
+	struct reply r;
 
-	trace(e, '<', line, n);
-	for (i = 0; i < 3 && i < n && line[i] >= '0' && line[i] <= '9'; i++)
-		code = code * 10 + (line[i] - '0');
-	if (i < 3 || (n > 3 && !more && line[3] != ' ') || code > 599 ||
-	    (e->lines > 0 && code != e->code) || e->lines == REPLY_LINES_MAX) {
-		printable(shown, sizeof shown, line, n);
-		fail(e, "4.5.0", e->lines == REPLY_LINES_MAX ?
-		     "endless lines" : "garbage", shown);
+	reply_remote(&r, commands[c].to, code, e->in.text, e->in.ntext,
+		     e->setup.mask & VERB_ENHANCEDSTATUS);
+	e->progress++;
+	/* Whichever of the two was BDAT's: nobody has the message. */
+	if (e->doubt.code >= 400 && code >= 400)
+		e->t.text = TEXT_NONE;
+	if (c == NOTHING && code == 421)	/* idle for too long */
+		dialogue_close(e, &r);
+	else if (c == NOTHING || (!yes && code < 400) || (yes && early) ||
+		 shifted(e, c, &r))
+		dialogue_fail(e, "4.5.0", "unexpected words",
+			      reply_print(&r, said, sizeof said));
+	if (e->closed)
+		return;
+	/* Text that was promised with BDAT and stands whole in the output will
+	 * leave, and the server skips it (RFC 3030 2): still in step. */
+	early &= c == END || e->t.text != TEXT_GIVEN;
+	if (e->s.waiting != 1 || head->alone || code == 421 ||
+	    (c == DATA && yes)) {
+		believe(e, c, &r, early);
+	} else {
+		/* The last of a group: does more follow in this input? */
+		e->doubt = r;
+		e->doubt_early = early;
+	}
+}
+
+/* A line is complete. */
+static void hear_line(struct esmtp *e)
+{
+	struct replyline *in = &e->in;
+	char shown[REPLY_TEXT];
+	enum replyline_step step;
+	const char *words;
+	size_t n;
+
+	if (e->s.auth == SAID && in->len && in->line[0] != '3')
+		auth_hide(&e->auth, in->line, in->len);
+	trace(e, '<', in->line, in->len);
+	step = replyline_read(in);
+	if (step == REPLYLINE_ENDLESS || step == REPLYLINE_GARBAGE) {
+		printable(shown, sizeof shown, in->line, in->len);
+		dialogue_fail(e, "4.5.0", step == REPLYLINE_ENDLESS ?
+			      "endless lines" : "garbage", shown);
 		return;
 	}
-	e->code = code;
-	e->lines++;
-	line += skip;
-	n -= skip;
-	if (e->lines > 1 && awaited(e) == EHLO)
-		learn_keyword(e, line, n);
-	if (e->lines == 1)
-		e->ntext = 0;
-	else if (e->ntext < TEXT_KEPT)
-		e->text[e->ntext++] = '\n';
-	if (n > TEXT_KEPT - e->ntext)
-		n = TEXT_KEPT - e->ntext;
-	memcpy(e->text + e->ntext, line, n);
-	e->ntext += n;
-	if (!more) {
-		e->lines = 0;
+	words = replyline_words(in, &n);
+	if (in->lines > 1 && dialogue_awaited(e) == EHLO)
+		offers_learn(&e->s.offers, e->setup.mask, words, n);
+	if (step == REPLYLINE_WHOLE)
 		hear(e);
-	}
 }
 
 /* ---- the interface ------------------------------------------------------ */
@@ -640,11 +302,16 @@ struct esmtp *esmtp_new(const struct esmtp_setup *setup)
 
 	e->setup = *setup;
 	e->s.helo = setup->helo || setup->mask == VERB_NONE;
+	e->s.tls = setup->tls;
+	e->s.encrypted = setup->tls_on;
+	e->s.identity = setup->identity != NULL;
 	/* One pause of the body reader late, stuffed, and one whole group. */
 	buf_init(&e->out, OUT_HIGH_WATER + 2 * IO_CHUNK +
 		 PIPELINE_MAX * (2 * ADDRESS_MAX + 1024));
-	buf_init(&e->line, REPLY_LINE_MAX);
-	e->sent[0].command = e->s.last = GREETING;
+	replyline_init(&e->in);
+	auth_init(&e->auth);
+	e->sent[0] = (struct sent){ .command = GREETING, .alone = true };
+	e->s.last = GREETING;
 	e->s.waiting = 1;
 	return e;
 }
@@ -653,9 +320,12 @@ void esmtp_free(struct esmtp *e)
 {
 	if (!e)
 		return;
+	buf_clear(&e->out);
+	dialogue_forget(e);
 	buf_free(&e->out);
-	buf_free(&e->line);
-	free(e->t.rcpt);
+	replyline_free(&e->in);
+	auth_free(&e->auth);
+	roll_free(&e->t.roll);
 	free(e);
 }
 
@@ -663,55 +333,104 @@ enum esmtp_phase esmtp_phase(const struct esmtp *e)
 {
 	if (e->closed)
 		return ESMTP_CLOSED;
+	if (dialogue_handshake(e))
+		return ESMTP_SECURE;
 	if (e->t.text == TEXT_OPEN)
 		return ESMTP_BODY;
-	return e->s.ready && !e->t.open ? ESMTP_READY : ESMTP_WAITING;
+	return before_mail(&e->s) == MAIL && !e->t.open ? ESMTP_READY :
+	       ESMTP_WAITING;
+}
+
+void esmtp_input_part(struct esmtp *e, const char *p, size_t n)
+{
+	struct cursor in = cursor_on(p, n);
+	enum replyline_step step;
+	struct reply why;
+
+	while (!e->closed && cursor_left(&in)) {
+		/* RFC 3207 6: read on, they would pass for the words of a
+		 * server whose name has been verified (CVE-2011-0411). */
+		if (dialogue_handshake(e)) {
+			reply_local(&why, REPLY_TO_HOST, 451, "4.7.0",
+				    "ATTACK: words in clear between the reply "
+				    "to STARTTLS and TLS, as somebody on the "
+				    "way puts them there");
+			dialogue_close(e, &why);
+			return;
+		}
+		if (!replyline_begun(&e->in))
+			e->came_at = dialogue_left(e);
+		step = replyline_take(&e->in, &in);
+		if (step == REPLYLINE_LONG)
+			dialogue_fail(e, "4.5.0", "a line too long", "");
+		else if (step == REPLYLINE_LINE)
+			hear_line(e);
+	}
 }
 
 void esmtp_input(struct esmtp *e, const char *p, size_t n)
 {
-	const char *lf;
-	size_t take, len;
+	struct reply r;
 
-	for (; n > 0 && !e->closed; p += take, n -= take) {
-		if (e->lines == 0 && buf_len(&e->line) == 0)
-			e->came_at = left(e);
-		lf = memchr(p, '\n', n);
-		take = lf ? (size_t)(lf - p) + 1 : n;
-		if (!buf_put(&e->line, p, take))
-			fail(e, "4.5.0", "a line too long", "");
-		if (e->closed || !lf)
-			return;
-		/* A bare LF ends a line as well: there is no doubt here. */
-		len = buf_len(&e->line) - 1;
-		if (len > 0 && buf_data(&e->line)[len - 1] == '\r')
-			len--;
-		hear_line(e, buf_data(&e->line), len);
-		buf_clear(&e->line);
+	esmtp_input_part(e, p, n);
+	if (e->closed || !e->doubt.code)
+		return;
+	if (replyline_begun(&e->in)) {
+		dialogue_fail(e, "4.5.0", "unexpected words", "");
+		return;
 	}
+	r = e->doubt;
+	e->doubt.code = 0;
+	believe(e, dialogue_awaited(e), &r, e->doubt_early);
+}
+
+void esmtp_secured(struct esmtp *e)
+{
+	if (esmtp_phase(e) != ESMTP_SECURE)
+		bug("esmtp_secured: not asked for");
+	/* RFC 3207 4.2: whatever was learned may have been anybody's words. */
+	e->s = (struct connection){ .greeted = true, .tls = e->s.tls,
+				 .encrypted = true, .last = STARTTLS,
+				 .identity = e->s.identity };
+	e->progress++;
+	speak(e);
 }
 
 void esmtp_lost(struct esmtp *e, const char *why)
 {
+	bool mute = dialogue_awaited(e) == EHLO && buf_len(&e->out) == 0 &&
+		    !replyline_begun(&e->in), starttls;
+
 	if (e->closed)
 		return;
-	e->end.at_ehlo = awaited(e) == EHLO && buf_len(&e->out) == 0 &&
-			 e->lines == 0 && buf_len(&e->line) == 0;
-	fail(e, "4.4.2", why, "");
+	/* In TLS it is not EHLO that was not liked.  With TLS 1.3 a server
+	 * refuses when for us the handshake is done. */
+	starttls = e->s.encrypted && !e->setup.tls_on;
+	e->end.at_ehlo = mute && !starttls;
+	e->end.tls_failed = dialogue_handshake(e) || (mute && starttls);
+	dialogue_fail(e, dialogue_handshake(e) ? "4.7.5" : "4.4.2", why, "");
 }
 
 void esmtp_timeout(struct esmtp *e)
 {
+	bool tls = dialogue_handshake(e);
+
 	if (e->closed)
 		return;
 	esmtp_lost(e, "timed out");
-	e->end.at_ehlo = false;		/* HELO is no cure for silence */
+	/* Neither HELO nor plain text is a cure for silence. */
+	e->end.at_ehlo = false;
+	e->end.tls_failed = tls;
 }
 
 struct buf *esmtp_output(struct esmtp *e) { return &e->out; }
 uint64_t esmtp_progress(const struct esmtp *e) { return e->progress; }
-uint64_t esmtp_offers(const struct esmtp *e) { return e->s.offers; }
-uint64_t esmtp_size_limit(const struct esmtp *e) { return e->s.size_limit; }
+uint64_t esmtp_offers(const struct esmtp *e) { return e->s.offers.verbs; }
+uint64_t esmtp_size_limit(const struct esmtp *e)
+{
+	return e->s.offers.size_limit;
+}
+
 uint64_t esmtp_body_at(const struct esmtp *e) { return e->t.at; }
 const struct esmtp_end *esmtp_ended(const struct esmtp *e) { return &e->end; }
 
@@ -721,9 +440,11 @@ unsigned esmtp_time_limit(const struct esmtp *e)
 		return 0;
 	/* While text is on its way the socket is awaited, not the server. */
 	if (e->t.text == TEXT_OPEN ||
-	    (e->t.text == TEXT_GIVEN && e->t.end_at > left(e)))
+	    (e->t.text == TEXT_GIVEN && e->t.end_at > dialogue_left(e)))
 		return TIMEOUT_BLOCK;
-	return commands[awaited(e)].limit;
+	if (dialogue_handshake(e))
+		return commands[STARTTLS].limit;
+	return commands[dialogue_awaited(e)].limit;
 }
 
 void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail)
@@ -734,16 +455,15 @@ void esmtp_begin(struct esmtp *e, const struct esmtp_mail *mail)
 	if (esmtp_phase(e) != ESMTP_READY || mail->nrcpt == 0)
 		bug("esmtp_begin at the wrong time, or for nobody");
 	*t = (struct transaction){ .open = true, .m = *mail };
-	t->rcpt = xcalloc(mail->nrcpt, sizeof *t->rcpt);
-	t->count[OPEN] = mail->nrcpt;
-	t->bdat = e->s.offers & VERB_CHUNKING && !e->setup.no_bdat &&
+	roll_init(&t->roll, mail->nrcpt, e->setup.settle, e->setup.ctx);
+	t->bdat = e->s.offers.verbs & VERB_CHUNKING && !e->setup.no_bdat &&
 		  !e->s.bdat_unknown;
-	if (mail->eight_bit && !(e->s.offers & VERB_8BITMIME)) {
+	if (mail->eight_bit && !(e->s.offers.verbs & VERB_8BITMIME)) {
 		/* RFC 6152 3: never raw.  The caller should have encoded it. */
 		reply_local(&r, REPLY_TO_MESSAGE, 451, "4.6.3",
 			    "8-bit text for a server without 8BITMIME");
 		t->mail = NO;
-		settle_stage(e, OPEN, &r);
+		dialogue_verdict(e, ROLL_OPEN, &r);
 	}
 	speak(e);
 }
@@ -766,7 +486,7 @@ void esmtp_body(struct esmtp *e, const char *p, size_t n)
 	if (t->at == t->m.size && !t->bdat && !t->bol)
 		buf_puts(&e->out, "\r\n");
 	if (e->out.failed) {
-		fail(e, "4.3.0", "no room", "");
+		dialogue_fail(e, "4.3.0", "no room", "");
 		return;
 	}
 	e->said += buf_len(&e->out) - before;
@@ -782,10 +502,12 @@ void esmtp_body(struct esmtp *e, const char *p, size_t n)
 	speak(e);
 }
 
-/* For a dot that nobody's mail hangs on the answer is no. */
+/* For a dot that nobody's mail hangs on the answer is no; but a refusal that
+ * is held may have been another's. */
 bool esmtp_end_given(const struct esmtp *e)
 {
-	return e->t.open && e->t.text == TEXT_GIVEN && wanted(&e->t);
+	return e->t.open && e->t.text == TEXT_GIVEN &&
+	       (dialogue_wanted(&e->t) || e->t.roll.count[ROLL_HELD]);
 }
 
 void esmtp_quit(struct esmtp *e)

@@ -6,7 +6,9 @@
  * writes what is in the output, and watches the time limit that is named here.
  *
  *	esmtp_new		the greeting is awaited
- *	  -> ESMTP_READY	EHLO is done: look at the offers, then
+ *	  -> ESMTP_SECURE	STARTTLS was granted: do the handshake, then
+ *	esmtp_secured		EHLO once more
+ *	  -> ESMTP_READY	EHLO and AUTH are done: look at the offers, then
  *	esmtp_begin		one transaction: MAIL, RCPT ..., the message
  *	  -> ESMTP_BODY		hand in message text with esmtp_body
  *	  -> ESMTP_READY	every recipient has been settled; begin again,
@@ -28,6 +30,11 @@
 #include <stdint.h>
 
 struct esmtp;
+struct sasl_identity;
+
+/* STARTTLS: not even where offered; where offered, and in clear where it is
+ * not or is refused; or no mail goes out. */
+enum esmtp_tls { ESMTP_TLS_OFF, ESMTP_TLS_MAY, ESMTP_TLS_MUST };
 
 /* How the session is to be held; copied, the strings borrowed for its life. */
 struct esmtp_setup {
@@ -35,6 +42,14 @@ struct esmtp_setup {
 	uint64_t mask;		/* verbs we may use; VERB_NONE: HELO at once */
 	bool helo;		/* HELO at once: this host closes on EHLO */
 	bool no_bdat;		/* BDAT was met by silence here: DATA */
+	enum esmtp_tls tls;
+	bool tls_on;		/* the connection is encrypted already */
+	/* NULL: no AUTH.  Else no mail goes out without it: borrowed, and what
+	 * of it may be shown on this channel is up to sasl_choose. */
+	const struct sasl_identity *identity;
+	const char *auth_allowed;	/* mechanisms; "" or NULL: all */
+	bool auth_in_clear;	/* loopback, and the operator wants it so: a
+				 * password may be shown without TLS */
 
 	/* Each recipient of a transaction that is decided, exactly once: i is
 	 * its index in the transaction.  Not called for those still open when
@@ -50,6 +65,7 @@ enum esmtp_phase {
 	ESMTP_WAITING,		/* for the server */
 	ESMTP_READY,		/* for a transaction */
 	ESMTP_BODY,		/* for message text */
+	ESMTP_SECURE,		/* for the TLS handshake, and esmtp_secured */
 	ESMTP_CLOSED,
 };
 
@@ -57,23 +73,35 @@ struct esmtp *esmtp_new(const struct esmtp_setup *setup);
 void esmtp_free(struct esmtp *e);
 enum esmtp_phase esmtp_phase(const struct esmtp *e);
 
-/* n octets have arrived.  Anything is allowed, at any time, in any pieces. */
+/* n octets have arrived, and for now no more.  Anything is allowed, at any
+ * time, in any pieces.  But what stood together is best handed in together: the
+ * last reply of a group is believed only if nothing follows it in its input. */
 void esmtp_input(struct esmtp *e, const char *p, size_t n);
+/* The same where more is at hand: esmtp_input follows at once, with the rest
+ * or with nothing. */
+void esmtp_input_part(struct esmtp *e, const char *p, size_t n);
 /* The connection is gone; why is one sentence ("lost connection"). */
 void esmtp_lost(struct esmtp *e, const char *why);
 /* The time limit has passed. */
 void esmtp_timeout(struct esmtp *e);
+
+/* Only in ESMTP_SECURE: TLS stands, and fulfils all that the caller asks of
+ * it.  The output was empty; what arrives from now on is decrypted.  If there
+ * is to be no TLS: esmtp_lost, with the reason, and the connection is closed.
+ * What arrives in clear meanwhile belongs to the handshake and not here: it
+ * would be taken for an attack, and end the session. */
+void esmtp_secured(struct esmtp *e);
 
 /* What is to be written to the connection; the caller drops what it wrote,
  * and does so before it hands in what it read later: a reply that begins
  * before its command has left the output is nobody's. */
 struct buf *esmtp_output(struct esmtp *e);
 
-/* Seconds the oldest unanswered command may still take (RFC 5321 4.5.3.2), 0
- * when nothing is awaited; and a number that changes when that clock starts
- * anew: a command was put out or a whole reply came in.  (Single octets that
- * drip in do not count.)  While the message is being written the caller also
- * starts anew whenever the socket took octets. */
+/* Seconds the oldest unanswered command, or the TLS handshake, may still take
+ * (RFC 5321 4.5.3.2), 0 when nothing is awaited; and a number that changes
+ * when that clock starts anew: a command was put out or a whole reply came in.
+ * (Single octets that drip in do not count.)  While the message is being
+ * written the caller also starts anew whenever the socket took octets. */
 unsigned esmtp_time_limit(const struct esmtp *e);
 uint64_t esmtp_progress(const struct esmtp *e);
 
@@ -146,6 +174,12 @@ struct esmtp_end {
 				 * a BDAT unanswered, or any bad end after one
 				 * was not understood: DATA next time */
 	bool after_end;		/* the end of data was out: a copy may exist */
+	bool tls_failed;	/* STARTTLS was granted, but the handshake did
+				 * not come to its end (nor, with TLS 1.3, was
+				 * one word heard after it): in clear next
+				 * time, if that is allowed */
+	bool tls_refused;	/* ESMTP_TLS_MUST, and STARTTLS was not offered,
+				 * was refused, or it is HELO only */
 };
 /* In ESMTP_CLOSED; borrowed from e. */
 const struct esmtp_end *esmtp_ended(const struct esmtp *e);

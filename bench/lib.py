@@ -154,12 +154,13 @@ _timed = None
 
 
 class Run:
-    """One run of a program: ms wall, ms cpu, KiB peak, status."""
+    """One run of a program: ms wall, ms cpu, KiB peak, status, when it
+    began."""
 
     def __init__(self, line):
-        wall, cpu, peak, status = (int(w) for w in line.split())
+        wall, cpu, peak, status, begin = (int(w) for w in line.split())
         self.ms, self.cpu = wall / 1000, cpu / 1000
-        self.kib, self.status = peak, status
+        self.kib, self.status, self.begin = peak, status, begin / 1e6
 
 
 def timed(times, stdin, command, before=(), env=None, good=(0,)):

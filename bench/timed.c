@@ -3,7 +3,7 @@
 /*
  * Runs a program again and again, its standard input a file, and prints for
  * each time: wall and processor time in microseconds, peak resident memory in
- * KiB, exit status.
+ * KiB, exit status, and when it began (microseconds of CLOCK_MONOTONIC).
  *
  *	timed TIMES FILE COMMAND...
  *
@@ -72,9 +72,9 @@ int main(int argc, char **argv)
 			return 71;
 		wall = microseconds() - begin;
 		close(in);
-		printf("%lld %lld %ld %d\n", wall,
+		printf("%lld %lld %ld %d %lld\n", wall,
 		       of(use.ru_utime) + of(use.ru_stime), use.ru_maxrss,
-		       WIFEXITED(status) ? WEXITSTATUS(status) : 255);
+		       WIFEXITED(status) ? WEXITSTATUS(status) : 255, begin);
 	}
 	return 0;
 }

@@ -318,8 +318,13 @@ static int outlive(struct course *c)
 	if (!c->m->committed && queue_commit(c->m, now_real()) != 0)
 		return -1;
 	child = detach();
-	if (child == 0)
+	if (child == 0) {
+		/* They are the child's now: closing them here would say
+		 * good-bye inside its TLS and stop its watches. */
+		c->engine = NULL;
+		c->loop = NULL;
 		return 0;
+	}
 	if (child == 1 && loop_after_fork(c->loop) != 0)
 		_exit(EXIT_OSERR);
 	/* Without a child we wait ourselves: slow is better than twice. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 the mailroot authors */
 /*
- * The engine's inside, shared by its three rooms:
+ * The engine's inside, shared by its four rooms:
  *
  *   deliver.c	whose turn it is: messages, jobs, hops, limits
  *   hop.c	where a hop is: hosts by setting or MX, their addresses
  *   session.c	one connection: connecting, the dialogue, the message text
+ *   secure.c	what a connection must fulfil: TLS level, user, secret
  *
  * A parcel is a message we were given.  Its recipients for one hop, at most
  * MaxRecipients, are a job: one transaction.  A session carries jobs of one
@@ -20,6 +21,7 @@
 #include "lib/mime.h"
 #include "out/deliver.h"
 #include "out/race.h"
+#include "out/sasl.h"
 
 /* With whom a session is; copied into records. */
 struct peer {
@@ -115,6 +117,10 @@ struct session {
 	struct timer *timer;
 	uint64_t progress;		/* esmtp_progress when it was set */
 	char name[80];			/* EHLO */
+	struct sasl_identity identity;	/* AUTH; its user "" none */
+	char *secret, nonce[33];
+	struct tls_context *tls;	/* what it must be encrypted with */
+	bool securing, secure;
 	struct peer peer;
 	bool in_transaction, settled_any, was_up;
 	struct reply last;		/* why the host before did not do */
@@ -186,6 +192,16 @@ void hop_verdict(const struct hop *hop, struct reply *r, struct peer *peer);
 /* The caller is told that nothing of this hop can be reached. */
 void hop_tell_down(struct hop *hop, const struct reply *why);
 void hop_free(struct hop *hop);
+
+/* secure.c */
+enum tls_level secure_level(const struct session *s);
+bool secure_needs_auth(const struct session *s);
+bool secure_may_show(const struct session *s);
+/* The TLS context and the secret for this connection.  False with one
+ * sentence: the operator's files are not in order. */
+bool secure_prepare(struct session *s, char *why, size_t size);
+void secure_forget(struct session *s);
+void secure_log_refusal(const struct session *s, const char *why);
 
 /* session.c */
 void session_new(struct hop *hop, struct job *job);

@@ -34,6 +34,8 @@ static struct host *host_of(const struct session *s)
 /* What belongs to one connection only. */
 static void hang_up(struct session *s)
 {
+	secure_forget(s);
+	s->securing = s->secure = false;
 	if (s->stream)
 		stream_close(s->stream);
 	s->stream = NULL;
@@ -232,7 +234,55 @@ static void down(void *ctx, const char *why)
 	go_on(s);
 }
 
-static const struct stream_ops stream_ops = { input, writable, down, NULL };
+static void secured(void *ctx, bool ok, const char *why)
+{
+	struct session *s = ctx;
+	struct tls_facts f;
+
+	if (s->state != S_UP)
+		return;
+	s->securing = false;
+	if (!ok) {
+		secure_log_refusal(s, why);
+		if (s->hop->d->set.verbose)
+			fprintf(stderr, "%s - TLS: %s\n", s->peer.host, why);
+		esmtp_lost(s->esmtp, why);
+		go_on(s);
+		return;
+	}
+	s->secure = true;
+	tls_describe(stream_tls(s->stream), &f);
+	snprintf(s->peer.tls, sizeof s->peer.tls, "%s%s", f.protocol,
+		 f.trusted ? " trusted" : "");
+	if (s->hop->d->set.verbose)
+		fprintf(stderr, "%s - %s %s%s\n", s->peer.host, f.protocol,
+			f.cipher, f.trusted ? ", trusted" : "");
+	if (!host_of(s)->tls)
+		esmtp_secured(s->esmtp);
+	go_on(s);
+}
+
+static void begin_tls(struct session *s)
+{
+	s->securing = true;
+	stream_secure(s->stream, s->tls, host_of(s)->name);
+	session_limit(s, now_mono() + 1000 * TIMEOUT_TLS);
+}
+
+static const struct stream_ops stream_ops = { input, writable, down, secured };
+
+/* The operator's files, not the host: loud, and nothing is sent. */
+static void not_prepared(struct session *s, const char *why)
+{
+	struct reply r;
+
+	log_event(LOG_ALERT, NULL, "settings", "host", s->peer.host, "text",
+		  why, NULL);
+	reply_local(&r, REPLY_TO_HOST, 454, "4.7.0", "%s", why);
+	hang_up(s);
+	host_failed(s, &r);
+	next_host(s);
+}
 
 /* Errors that say something of the host or the way to it.  Our own (no
  * descriptor, no such source address) must not be held against it. */
@@ -248,7 +298,13 @@ static void connected(void *ctx, int fd, const struct dns_address *to,
 	struct session *s = ctx;
 	struct deliver *d = s->hop->d;
 	struct host *h = host_of(s);
+	enum tls_level level = secure_level(s);
+	char reason[256] = "";
 	struct esmtp_setup setup = {
+		.tls = level == TLS_NONE || h->tls ? ESMTP_TLS_OFF :
+			level == TLS_MAY ? ESMTP_TLS_MAY : ESMTP_TLS_MUST,
+		.tls_on = h->tls, .auth_allowed =
+			s->hop->route.conf->auth_mechanisms,
 		.name = s->name, .mask = s->hop->route.conf->outbound_mask,
 		.helo = h->helo, .settle = settled,
 		.trace = d->set.verbose ? trace : NULL, .ctx = s,
@@ -278,13 +334,23 @@ static void connected(void *ctx, int fd, const struct dns_address *to,
 	s->progress = UINT64_MAX;
 	s->stream = stream_open(d->set.loop, fd, &stream_ops, s);
 	own_name(s);
+	if (!secure_prepare(s, reason, sizeof reason)) {
+		not_prepared(s, reason);
+		return;
+	}
+	if (secure_needs_auth(s))
+		setup.identity = &s->identity;
+	setup.auth_in_clear = secure_may_show(s);
 	setup.no_bdat = h->no_bdat ||
 		(d->set.no_bdat && d->set.no_bdat(d->set.ctx, h->name));
 	s->esmtp = esmtp_new(&setup);
 	if (d->set.verbose)
 		fprintf(stderr, "%s - connected to %s port %u\n", h->name,
 			s->peer.address, h->port);
-	go_on(s);
+	if (h->tls)
+		begin_tls(s);
+	else
+		go_on(s);
 }
 
 /* Onwards from s->host: the first host that is not known to be bad. */
@@ -585,6 +651,10 @@ static void ended(struct session *s)
 	} else if (!s->was_up && end.at_ehlo && !h->helo) {
 		h->helo = true;		/* it closes on EHLO: call again */
 		try_host(s);
+	} else if (!s->was_up && end.tls_failed && !h->clear &&
+		   !secure_needs_auth(s) && secure_level(s) == TLS_MAY) {
+		h->clear = true;	/* its TLS is broken: without */
+		try_host(s);
 	} else if (!s->was_up) {
 		h->shut = end.at_greeting &&
 			(end.why.code == 521 || end.why.code == 554);
@@ -595,7 +665,8 @@ static void ended(struct session *s)
 			next_host(s);
 	} else if (!job) {
 		session_drop(s);	/* an idle one: no harm done */
-	} else if (end.after_end || hop->d->stopped) {
+	} else if (job->open == 0 || end.after_end || hop->d->stopped) {
+		/* None is open: they were settled by the very 421. */
 		give_up(s, &end.why, end.after_end);
 	} else if (used && in_transaction && !s->settled_any &&
 		   job->again++ == 0) {
@@ -617,6 +688,11 @@ static void go_on(struct session *s)
 {
 	size_t wrote = 0;
 
+	/* Until the handshake is over nothing may be written; but it may have
+	 * ended the session. */
+	if (s->securing && s->state == S_UP &&
+	    esmtp_phase(s->esmtp) != ESMTP_CLOSED)
+		return;
 	while (s->state == S_UP) {
 		switch (esmtp_phase(s->esmtp)) {
 		case ESMTP_READY:
@@ -633,6 +709,10 @@ static void go_on(struct session *s)
 				continue;
 			}
 			break;
+		case ESMTP_SECURE:
+			if (!s->securing)
+				begin_tls(s);
+			return;
 		case ESMTP_CLOSED:
 			ended(s);
 			return;

@@ -157,10 +157,19 @@ static void show_settings(const struct route *r)
 	const struct conf *c = r->conf;
 	char key[300], mask[256];
 
+	static const char *const levels[] = { "none", "may", "encrypt",
+					      "verify", "fingerprint" };
+
 	verb_print(c->outbound_mask, mask, sizeof mask);
 	printf("  SmtpOutboundCommandSupportOptions %s; MaxRecipients %u; "
-	       "MaxOutConnectionsPerDomain %u%s\n", mask, c->max_recipients,
-	       c->max_connections_per_domain,
+	       "MaxOutConnectionsPerDomain %u; TlsSecurityLevel %s%s%s%s\n",
+	       mask, c->max_recipients, c->max_connections_per_domain,
+	       levels[r->kind == ROUTE_DOMAIN && !c->tls_level_asked ?
+		      (c->always_use_ssl ? TLS_ENCRYPT : TLS_MAY) :
+		      c->tls_level],
+	       r->kind == ROUTE_SMART_HOST && *c->route_user ?
+	       "; RouteUserName " : "",
+	       r->kind == ROUTE_SMART_HOST ? c->route_user : "",
 	       c == conf() ? "" : "; from a [domain] section");
 	route_key(r, key, sizeof key);
 	if (state_is_down(key, now_real()))

@@ -209,6 +209,32 @@ second_has 'closes after RCPT' -e SIZE,PIPELINING -r 'RCPT close'
 second_has 'closes at DATA' -e PIPELINING,SIZE -r 'DATA close'
 second_has 'silent at DATA' -e SIZE -r 'DATA silent'
 
+# A 421 in the middle ends the session; what it was said to waits or goes to
+# the second host, and nobody has it twice.
+rm -rf "$WORK"/smtpd.*
+for command in MAIL RCPT DATA BDAT END; do
+	for offers in SIZE PIPELINING CHUNKING PIPELINING,CHUNKING; do
+		case $command.$offers in
+		DATA.*CHUNKING|BDAT.SIZE|BDAT.PIPELINING) continue ;;
+		esac
+		clean
+		start_smtpd -e $offers -r "$command#1 reply 421 4.3.2 busy"
+		first=$SERVER fport=$PORT
+		start_smtpd
+		write_conf "SmartHost = 127.0.0.1:$fport, 127.0.0.1:$PORT"
+		deliver "421 to $command ($offers)" carol@far.test
+		expect_exit "421 to $command ($offers), again" 0 sendmail -q --flush
+		queued "421 to $command ($offers), again" 0
+		check "421 to $command ($offers): each once" test \
+			"$(cat "$WORK"/smtpd.*/sink/*.msg | grep -c '^rcpt: ')" = 2
+		stop_smtpd
+		check "421 to $command: correct" test "$VIOLATIONS" = 0
+		stop_smtpd "$first"
+		check "421 to $command: correct" test "$VIOLATIONS" = 0
+		rm -rf "$WORK"/smtpd.*
+	done
+done
+
 # Only one host: it waits, with the reason; nothing of it is permanent.
 alone() {
 	name_=$1 reason=$2

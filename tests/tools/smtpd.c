@@ -112,9 +112,12 @@ static bool serve(struct conn *c, short revents)
 
 static void welcome(int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct conn *c;
+	int fd;
 
+	if (nconns == CONNS_MAX)	/* filled up within this turn */
+		return;
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
 	c = need(calloc(1, sizeof *c));

@@ -5,15 +5,17 @@
  * named after one behaviour, *.smtp.  Each is a dialogue as a postmaster would
  * write it down; tests/esmtp/README says how to write one.
  *
- *	setup	mask WORDS, helo, no-bdat, name HOST, stay, give N
+ *	setup	mask WORDS, helo, no-bdat, name HOST, stay, give N, together,
+ *		tls may|must|on, user NAME, password WORD, token WORD,
+ *		nonce WORD, host HOST PORT, auth-allowed WORDS, auth-in-clear
  *	mail	mail <a@x> [8BIT] [RET=..] [ENVID=..], rcpt <b@y> [NOTIFY=..]
  *		[ORCPT=..], rcpt-many N, text LINE, text-raw BYTES, fill N
  *	server	S: LINE, S*N: LINE, S-lf: LINE, S-raw: BYTES, S-early: LINE,
- *		S-close, timeout [SECONDS]
+ *		S-close, timeout [SECONDS], secured
  *	client	C: LINE, C-octets N, C-many A B, limit SECONDS
  *	result	= b@y CODE STATUS [mail|rcpt|message], = many A B CODE STATUS,
  *		= open b@y, = closed CODE STATUS [TEXT], = ready, = body,
- *		= offers WORDS, = size N, ! FLAGS
+ *		= secure, = offers WORDS, = size N, = shown LINE, ! FLAGS
  *
  * Groups.  C: lines that stand together must all be in the output before the
  * server says another word: a client that waits in between fails.  When an
@@ -22,47 +24,20 @@
  *
  * Every transcript runs twice: all S: lines up to the next other line in one
  * piece and the message in large ones; then every octet by itself.  Both runs
- * must meet the transcript, and tell their caller the same.
+ * must meet the transcript, and tell their caller the same.  Where it matters
+ * that words came in one piece the transcript says "together": then the octets
+ * are still handed in one by one, but as parts of one input.
  */
 #include "esmtp.h"
 #include "config.h"
 #include "lib/util.h"
 #include "tests/check.h"
+#include "tests/transcript.h"
 
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
-
-/* ---- the transcript ----------------------------------------------------- */
-
-struct step {
-	unsigned line;
-	char *word, *rest;
-};
-
-struct rcpt {
-	bool settled, mentioned;
-	struct reply reply;
-};
-
-struct mail {
-	struct esmtp_mail m;
-	struct esmtp_rcpt *to;
-	struct rcpt *fate;
-	struct buf text;
-};
-
-struct script {
-	const char *file;
-	struct step *steps;
-	size_t nsteps;
-	struct mail mails[8];
-	size_t nmails;
-	struct esmtp_setup setup;
-	uint64_t give;		/* octets of text the caller hands in */
-	bool stay;		/* no QUIT at the end */
-};
 
 /* ---- one run ------------------------------------------------------------ */
 
@@ -77,6 +52,8 @@ struct run {
 	struct buf journal;	/* all that the caller was told */
 	bool closed_said;
 	char flags[80];
+	char shown[2000];	/* the last line of ours in the trace */
+	struct buf secrets;	/* what was not shown of them, NULs between */
 };
 
 static void wrong(struct run *r, const char *fmt, ...)
@@ -126,6 +103,8 @@ static void traced(void *ctx, char dir, const char *line, size_t n)
 
 	if (dir != '-')
 		buf_printf(&r->journal, "%c %.*s\n", dir, (int)n, line);
+	if (dir == '>')
+		snprintf(r->shown, sizeof r->shown, "%.*s", (int)n, line);
 }
 
 /* What the caller of esmtp does of itself, as far as it goes. */
@@ -163,60 +142,6 @@ static void turn(struct run *r)
 	}
 }
 
-/* ---- small words -------------------------------------------------------- */
-
-/* The next word of *s, which moves on; "" at the end. */
-static char *word(char **s)
-{
-	char *w = *s + strspn(*s, " "), *end = w + strcspn(w, " ");
-
-	*s = end + (*end != '\0');
-	*end = '\0';
-	return w;
-}
-
-static uint64_t number(const char *s)
-{
-	uint64_t v = 0;
-
-	if (!parse_number(s, UINT64_MAX, &v))
-		die(EXIT_USAGE, "not a number: \"%s\"", s);
-	return v;
-}
-
-static int hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
-/* \r \n \\ \xHH, and \{N c}: the character c N times. */
-static void unescape(struct buf *out, const char *s)
-{
-	for (; *s; s++) {
-		if (*s != '\\') {
-			buf_putc(out, *s);
-		} else if (*++s == 'r' || *s == 'n') {
-			buf_putc(out, *s == 'r' ? '\r' : '\n');
-		} else if (*s == 'x' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-			buf_putc(out, (char)(hex(s[1]) << 4 | hex(s[2])));
-			s += 2;
-		} else if (*s == '{') {
-			size_t n = 0;
-
-			for (s++; *s >= '0' && *s <= '9'; s++)
-				n = n * 10 + (size_t)(*s - '0');
-			while (s[0] == ' ' && s[1] && n-- > 0)
-				buf_putc(out, s[1]);
-			s += 2;
-		} else {
-			buf_putc(out, *s);
-		}
-	}
-}
-
 /* ---- expectations ------------------------------------------------------- */
 
 static void expect_bytes(struct run *r, const char *want, size_t n)
@@ -241,6 +166,12 @@ static void expect_line(struct run *r, const char *line)
 
 	buf_init(&b, 1 << 20);
 	unescape(&b, line);
+	/* What the trace hides stands behind the last blank. */
+	if (strstr(r->shown, "(hidden)")) {
+		line = strrchr(buf_str(&b), ' ');
+		buf_puts(&r->secrets, line ? line + 1 : buf_str(&b));
+		buf_putc(&r->secrets, '\0');
+	}
 	buf_puts(&b, "\r\n");
 	expect_bytes(r, buf_data(&b), buf_len(&b));
 	buf_free(&b);
@@ -394,6 +325,14 @@ static void expect_result(struct run *r, char *rest)
 	} else if (strcmp(first, "body") == 0) {
 		if (esmtp_phase(r->e) != ESMTP_BODY)
 			wrong(r, "want a session that takes text");
+	} else if (strcmp(first, "secure") == 0) {
+		if (esmtp_phase(r->e) != ESMTP_SECURE ||
+		    buf_len(esmtp_output(r->e)))
+			wrong(r, "want a session that waits for TLS");
+	} else if (strcmp(first, "shown") == 0) {
+		if (strcmp(r->shown, rest) != 0)
+			wrong(r, "want \"%s\" in the trace, got \"%s\"", rest,
+			      r->shown);
 	} else if (strcmp(first, "offers") == 0) {
 		expect_offers(r, rest);
 	} else if (strcmp(first, "size") == 0) {
@@ -454,10 +393,14 @@ static size_t serve(struct run *r, size_t i)
 	buf_init(&b, 1 << 26);
 	for (; i < r->s->nsteps && is_server_line(r->s->steps[i].word); i++)
 		server_line(&b, &r->s->steps[i]);
-	if (!r->bytewise)
-		esmtp_input(r->e, buf_data(&b), buf_len(&b));
-	for (at = 0; r->bytewise && at < buf_len(&b); at++)
-		esmtp_input(r->e, buf_data(&b) + at, 1);
+	for (at = 0; r->bytewise && at < buf_len(&b); at++) {
+		if (r->s->together)
+			esmtp_input_part(r->e, buf_data(&b) + at, 1);
+		else
+			esmtp_input(r->e, buf_data(&b) + at, 1);
+	}
+	at = r->bytewise ? buf_len(&b) : 0;
+	esmtp_input(r->e, buf_data(&b) + at, buf_len(&b) - at);
 	buf_free(&b);
 	turn(r);
 	return i;
@@ -485,6 +428,13 @@ static void step(struct run *r, const struct step *st)
 	} else if (strcmp(st->word, "S-close") == 0) {
 		esmtp_lost(r->e, "lost connection");
 		turn(r);
+	} else if (strcmp(st->word, "secured") == 0) {
+		if (esmtp_phase(r->e) != ESMTP_SECURE ||
+		    buf_len(esmtp_output(r->e)))
+			wrong(r, "the session does not wait for TLS");
+		else
+			esmtp_secured(r->e);
+		turn(r);
 	} else if (strcmp(st->word, "limit") == 0 ||
 		   strcmp(st->word, "timeout") == 0) {
 		if (*rest && number(rest) != esmtp_time_limit(r->e))
@@ -503,11 +453,25 @@ static void step(struct run *r, const struct step *st)
 	}
 }
 
+/* Whatever was said or heard: neither log nor trace has a secret. */
+static void check_secrets(struct run *r)
+{
+	const char *journal = buf_str(&r->journal), *s = buf_str(&r->secrets);
+	const char *end = s + buf_len(&r->secrets);
+
+	if (*r->s->identity.password &&
+	    strstr(journal, r->s->identity.password))
+		wrong(r, "the password is in the trace");
+	for (; s < end; s += strlen(s) + 1)
+		if (strlen(s) >= 4 && strstr(journal, s))
+			wrong(r, "a response is in the trace: %.100s", s);
+}
+
 /* What must hold at the end of any transcript. */
 static void finish(struct run *r)
 {
 	const struct esmtp_end *end = esmtp_ended(r->e);
-	char got[80], shown[REPLY_TEXT + 32];
+	char got[120], shown[REPLY_TEXT + 32];
 	size_t k, i;
 
 	r->line++;
@@ -519,11 +483,13 @@ static void finish(struct run *r)
 				      r->s->mails[k].to[i].addr,
 				      r->s->mails[k].fate[i].settled ?
 				      "settled" : "open");
-	snprintf(got, sizeof got, "%s%s%s%s",
+	snprintf(got, sizeof got, "%s%s%s%s%s%s",
 		 end->at_greeting ? "at_greeting " : "",
 		 end->at_ehlo ? "at_ehlo " : "",
 		 end->after_bdat ? "after_bdat " : "",
-		 end->after_end ? "after_end " : "");
+		 end->after_end ? "after_end " : "",
+		 end->tls_failed ? "tls_failed " : "",
+		 end->tls_refused ? "tls_refused " : "");
 	if (strcmp(got, r->flags) != 0)
 		wrong(r, "want flags \"%s\", got \"%s\"", r->flags, got);
 	if (esmtp_phase(r->e) == ESMTP_CLOSED && !r->quit && !r->closed_said)
@@ -547,6 +513,7 @@ static void run(struct run *r)
 	r->s->setup.settle = settled;
 	r->s->setup.trace = traced;
 	buf_init(&r->journal, 1 << 26);
+	buf_init(&r->secrets, 1 << 20);
 	r->e = esmtp_new(&r->s->setup);
 	for (i = 0; i < r->s->nsteps && !r->wrong[0]; ) {
 		r->line = r->s->steps[i].line;
@@ -557,188 +524,10 @@ static void run(struct run *r)
 	}
 	if (!r->wrong[0])
 		finish(r);
+	check_secrets(r);
+	buf_free(&r->secrets);
 	esmtp_free(r->e);
 	r->s->give = give;
-}
-
-/* ---- reading a transcript ----------------------------------------------- */
-
-/* "<a@x>" without its brackets. */
-static char *path(char *w)
-{
-	size_t n = strlen(w);
-	struct buf b;
-
-	if (n < 2 || w[0] != '<' || w[n - 1] != '>')
-		die(EXIT_USAGE, "not an address in brackets: \"%s\"", w);
-	w[n - 1] = '\0';
-	buf_init(&b, 1 << 16);
-	unescape(&b, w + 1);
-	w = xstrdup(buf_str(&b));
-	buf_free(&b);
-	return w;
-}
-
-static void add_rcpt(struct mail *m, struct esmtp_rcpt to)
-{
-	m->to = xreallocarray(m->to, m->m.nrcpt + 1, sizeof *m->to);
-	m->fate = xreallocarray(m->fate, m->m.nrcpt + 1, sizeof *m->fate);
-	m->to[m->m.nrcpt++] = to;
-	m->m.rcpt = m->to;
-}
-
-static void read_mail(struct script *s, char *rest)
-{
-	struct mail *m = &s->mails[s->nmails++];
-	const char *w;
-
-	buf_init(&m->text, 1 << 26);
-	m->m.sender = path(word(&rest));
-	while (*(w = word(&rest))) {
-		if (strcmp(w, "8BIT") == 0)
-			m->m.eight_bit = true;
-		else if (strncmp(w, "RET=", 4) == 0)
-			m->m.ret = xstrdup(w + 4);
-		else if (strncmp(w, "ENVID=", 6) == 0)
-			m->m.envid = xstrdup(w + 6);
-		else
-			die(EXIT_USAGE, "%s: mail: what is %s", s->file, w);
-	}
-}
-
-static void read_rcpt(struct mail *m, char *rest)
-{
-	struct esmtp_rcpt to = { .addr = path(word(&rest)) };
-	const char *w;
-
-	while (*(w = word(&rest)))
-		if (strncmp(w, "NOTIFY=", 7) == 0)
-			to.notify = xstrdup(w + 7);
-		else if (strncmp(w, "ORCPT=", 6) == 0)
-			to.orcpt = xstrdup(w + 6);
-	add_rcpt(m, to);
-}
-
-/* Lines of 64 octets, and what is left in a last one. */
-static void fill(struct buf *b, uint64_t n)
-{
-	for (; n > 66; n -= 64)
-		buf_printf(b, "%062d\r\n", 0);
-	for (; n > 2; n--)
-		buf_putc(b, 'z');
-	buf_puts(b, "\r\n");
-}
-
-/* What only describes; false if the line is a step of the dialogue. */
-static bool describe(struct script *s, const char *w, char *rest)
-{
-	struct mail *m = s->nmails ? &s->mails[s->nmails - 1] : NULL;
-	const char *error;
-	uint64_t i;
-
-	if (strcmp(w, "mask") == 0) {
-		error = verb_parse(rest, true, &s->setup.mask);
-		if (error)
-			die(EXIT_USAGE, "%s: %s", s->file, error);
-	} else if (strcmp(w, "helo") == 0) {
-		s->setup.helo = true;
-	} else if (strcmp(w, "no-bdat") == 0) {
-		s->setup.no_bdat = true;
-	} else if (strcmp(w, "name") == 0) {
-		s->setup.name = xstrdup(rest);
-	} else if (strcmp(w, "stay") == 0) {
-		s->stay = true;
-	} else if (strcmp(w, "mail") == 0 && s->nmails < 8) {
-		read_mail(s, rest);
-	} else if (m && strcmp(w, "rcpt") == 0) {
-		read_rcpt(m, rest);
-	} else if (m && strcmp(w, "rcpt-many") == 0) {
-		for (i = 1; i <= number(rest); i++) {
-			char name[40];
-
-			snprintf(name, sizeof name, "r%" PRIu64 "@y", i);
-			add_rcpt(m, (struct esmtp_rcpt){
-					    .addr = xstrdup(name) });
-		}
-	} else if (m && strcmp(w, "text") == 0) {
-		unescape(&m->text, rest);
-		buf_puts(&m->text, "\r\n");
-	} else if (m && strcmp(w, "text-raw") == 0) {
-		unescape(&m->text, rest);
-	} else if (m && strcmp(w, "fill") == 0) {
-		fill(&m->text, number(rest));
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static void read_step(struct script *s, unsigned line, const char *w,
-		      const char *rest)
-{
-	static const char *const known[] = {
-		"C:", "C-octets", "C-many", "S:", "S-lf:", "S-raw:", "S-early:",
-		"S-close", "timeout", "limit", "give", "=", "!" };
-	size_t i, n = sizeof known / sizeof known[0];
-
-	for (i = 0; i < n && strcmp(known[i], w) != 0; i++)
-		;
-	if (i == n && (strncmp(w, "S*", 2) != 0 || !strchr(w, ':')))
-		die(EXIT_USAGE, "%s line %u: what is \"%s\"", s->file, line, w);
-	s->steps = xreallocarray(s->steps, s->nsteps + 1, sizeof *s->steps);
-	s->steps[s->nsteps++] = (struct step){ line, xstrdup(w),
-					       xstrdup(rest) };
-}
-
-static void read_script(struct script *s, char *text, size_t n)
-{
-	struct cursor c = cursor_on(text, n);
-	unsigned line = 0;
-	const char *p;
-	size_t len;
-
-	*s = (struct script){ .file = s->file, .give = UINT64_MAX };
-	s->setup.name = "client.test";
-	s->setup.mask = VERB_DEFAULT;
-	while (cursor_line(&c, &p, &len)) {
-		char *copy = xstrndup(p, len), *rest = copy, *w;
-
-		line++;
-		w = word(&rest);
-		if (*w && *w != '#' && !describe(s, w, rest))
-			read_step(s, line, w, rest);
-		free(copy);
-	}
-	for (len = 0; len < s->nmails; len++)
-		s->mails[len].m.size = buf_len(&s->mails[len].text);
-}
-
-static void free_script(struct script *s)
-{
-	size_t i, k;
-
-	for (i = 0; i < s->nsteps; i++) {
-		free(s->steps[i].word);
-		free(s->steps[i].rest);
-	}
-	free(s->steps);
-	for (k = 0; k < s->nmails; k++) {
-		struct mail *m = &s->mails[k];
-
-		for (i = 0; i < m->m.nrcpt; i++) {
-			free((char *)(uintptr_t)m->to[i].addr);
-			free((char *)(uintptr_t)m->to[i].notify);
-			free((char *)(uintptr_t)m->to[i].orcpt);
-		}
-		free((char *)(uintptr_t)m->m.sender);
-		free((char *)(uintptr_t)m->m.ret);
-		free((char *)(uintptr_t)m->m.envid);
-		free(m->to);
-		free(m->fate);
-		buf_free(&m->text);
-	}
-	if (strcmp(s->setup.name, "client.test") != 0)
-		free((char *)(uintptr_t)s->setup.name);
 }
 
 /* ---- all of them -------------------------------------------------------- */
