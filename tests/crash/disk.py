@@ -26,8 +26,8 @@ from calls import BASE, BYTES, NAMES, TOP
 
 SECTOR, PAGE = 512, 4096
 CUTS = 5	# places to tear one write or file at, at most
-STATES = 120	# states after one call, at most, and ...
-MIXED = 30	# ... mixtures besides
+STATES = 90	# states after one call, at most, and ...
+MIXED = 14	# ... mixtures besides
 
 
 class Disk:

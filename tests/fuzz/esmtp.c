@@ -5,23 +5,29 @@
  * of tests/esmtp, so those are the corpus: "S: LINE", "S-raw: BYTES",
  * "S-close" and "timeout" are what the server does, "C" lines are moments at
  * which the output leaves (octets at most if a number follows "C-octets"),
- * "8", "d", "h", "m" and "k" choose the setup.  Whatever else is a moment at
- * which the caller acts.
+ * "8", "d", "h", "m" and "k" choose the setup, "tls ..." and "user" what is
+ * asked of TLS and AUTH.  Whatever else is a moment at which the caller acts.
  *
  * Judged: the contract of esmtp.h.  Nobody is settled twice, or out of turn;
  * nobody is delivered without three replies of 2xx since the transaction was
  * begun, or refused by words that were never said; the reason for an end is
  * one to try again; the output has a ceiling and is lines with ends of ours;
- * and the same octets one by one lead to the same end.
+ * where TLS or AUTH must be no MAIL is said without, and no password is shown;
+ * and the same octets one by one lead to the same end, if what stood together
+ * is handed in as one input.  (Apart it may be another, but as good a one.)
  *
  *	clang -fsanitize=fuzzer,address,undefined ...
- *	cc -DSTANDALONE ...; ./a.out [files]	runs these, then a bounded
- *						random server (fixed seeds)
+ *	cc -DSTANDALONE ...; ./a.out [files]	runs these (none: tests/esmtp),
+ *						then a bounded random server
+ *						(fixed seeds): what make check
+ *						does, tests/unit/fuzzesmtp.c
  */
 #include "esmtp.h"
 #include "config.h"
 #include "lib/util.h"
+#include "out/sasl.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,9 +38,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 #define NRCPT 3
 #define NMAIL 3
 
+enum way { WHOLE, PARTS, APART };
+
 struct world {
 	struct esmtp *e;
-	bool bytewise;
+	enum way way;
+	bool tls, auth, must, identity;	/* had, and wanted */
+	struct buf piece;	/* what stands together */
 	unsigned begun;		/* transactions */
 	bool settled[NRCPT];
 	bool over;
@@ -52,6 +62,11 @@ static void judge(bool good, const char *what)
 		return;
 	fprintf(stderr, "esmtp broke its word: %s\n", what);
 	abort();
+}
+
+static bool begins(const char *p, size_t n, const char *with)
+{
+	return n >= strlen(with) && memcmp(p, with, strlen(with)) == 0;
 }
 
 static void on_settle(void *ctx, size_t i, const struct reply *r)
@@ -82,6 +97,15 @@ static void on_trace(void *ctx, char dir, const char *line, size_t n)
 		judge((unsigned char)line[i] >= ' ', "a control in the trace");
 	if (dir != '-')
 		buf_printf(&w->journal, "%c%.*s\n", dir, (int)n, line);
+	if (dir != '>')
+		return;
+	w->auth |= begins(line, n, "AUTH ");
+	if (begins(line, n, "MAIL")) {
+		judge(!w->must || w->tls, "MAIL in clear");
+		judge(!w->identity || w->auth, "MAIL without AUTH");
+	}
+	judge(!memmem(line, n, "c2VzYW1l", 8) && !memmem(line, n, "sesame", 6),
+	      "a secret in the trace");
 }
 
 static const char text[] =
@@ -104,6 +128,13 @@ static void act(struct world *w)
 
 		for (i = 0; phase == ESMTP_READY && w->begun && i < NRCPT; i++)
 			judge(w->settled[i], "ready with somebody open");
+		if (phase == ESMTP_SECURE) {
+			judge(buf_len(esmtp_output(w->e)) == 0,
+			      "words that had not left before TLS");
+			w->tls = true;
+			esmtp_secured(w->e);
+			continue;
+		}
 		if (phase == ESMTP_READY && w->begun < NMAIL) {
 			memset(w->settled, 0, sizeof w->settled);
 			w->begun++;
@@ -126,7 +157,7 @@ static void act(struct world *w)
 		n = sizeof text - 1 - at % (sizeof text - 1);
 		if (n > w->size - at)
 			n = w->size - at;
-		if (w->bytewise)
+		if (w->way != WHOLE)
 			n = 1;
 		esmtp_body(w->e, text + at % (sizeof text - 1), (size_t)n);
 	}
@@ -152,10 +183,12 @@ static void feed(struct world *w, const char *p, size_t n)
 		if (p[i] == '\n')
 			w->column = 0;
 	}
-	for (i = 0; w->bytewise && i < n; i++)
+	for (i = 0; w->way == APART && i < n; i++)
 		esmtp_input(w->e, p + i, 1);
-	if (!w->bytewise && n)
-		esmtp_input(w->e, p, n);
+	for (i = 0; w->way == PARTS && i < n; i++)
+		esmtp_input_part(w->e, p + i, 1);
+	i = w->way == WHOLE ? 0 : n;
+	esmtp_input(w->e, p + i, n - i);
 }
 
 static void check_output(struct world *w)
@@ -169,28 +202,23 @@ static void check_output(struct world *w)
 	(void)esmtp_time_limit(w->e);
 }
 
-static bool begins(const char *p, size_t n, const char *with)
-{
-	return n >= strlen(with) && memcmp(p, with, strlen(with)) == 0;
-}
-
 /* One line of the input. */
 static void step(struct world *w, const char *p, size_t n)
 {
 	struct buf *out = esmtp_output(w->e);
 
 	if (begins(p, n, "S-raw: ")) {
-		feed(w, p + 7, n - 7);
-	} else if (begins(p, n, "S: ")) {
-		struct buf line;
-
-		buf_init(&line, n + 2);
-		buf_put(&line, p + 3, n - 3);
-		buf_puts(&line, "\r\n");
-		feed(w, buf_data(&line), buf_len(&line));
-		buf_free(&line);
+		buf_put(&w->piece, p + 7, n - 7);
+		return;
+	}
+	if (begins(p, n, "S: ")) {
+		buf_put(&w->piece, p + 3, n - 3);
+		buf_puts(&w->piece, "\r\n");
 		return;		/* the next S: stands in the same piece */
-	} else if (begins(p, n, "S-close")) {
+	}
+	feed(w, buf_data(&w->piece), buf_len(&w->piece));
+	buf_clear(&w->piece);
+	if (begins(p, n, "S-close")) {
 		esmtp_lost(w->e, "lost connection");
 	} else if (begins(p, n, "timeout")) {
 		esmtp_timeout(w->e);
@@ -203,6 +231,28 @@ static void step(struct world *w, const char *p, size_t n)
 		act(w);
 	}
 	check_output(w);
+}
+
+static void describe(struct world *w, struct esmtp_setup *setup, struct cursor c)
+{
+	static const struct sasl_identity identity = {
+		"tim", "sesame-sesame-sesame", "mx.y", 25, "abcdef", false };
+	const char *line;
+	size_t n;
+
+	while (cursor_line(&c, &line, &n)) {
+		if (begins(line, n, "tls on"))
+			setup->tls_on = w->tls = true;
+		else if (begins(line, n, "tls m"))
+			setup->tls = begins(line, n, "tls must") ?
+				     ESMTP_TLS_MUST : ESMTP_TLS_MAY;
+		else if (begins(line, n, "user"))
+			setup->identity = &identity;
+		else if (begins(line, n, "auth-in-clear"))
+			setup->auth_in_clear = true;
+	}
+	w->must = setup->tls == ESMTP_TLS_MUST;
+	w->identity = setup->identity;
 }
 
 static void run(struct world *w, const char *data, size_t n)
@@ -220,33 +270,40 @@ static void run(struct world *w, const char *data, size_t n)
 	setup.no_bdat = begins(data, n, "d");
 	w->size = begins(data, n, "k") ? BDAT_RIDE_MAX + 9 :
 		  begins(data, n, "8") ? 101 : 100;
+	describe(w, &setup, c);
 	buf_init(&w->journal, 1 << 26);
+	buf_init(&w->piece, 1 << 26);
 	w->e = esmtp_new(&setup);
 	while (cursor_line(&c, &line, &len))
 		step(w, line, len);
-	act(w);
+	step(w, "", 0);
+	buf_free(&w->piece);
 	end = esmtp_ended(w->e);
 	if (esmtp_phase(w->e) == ESMTP_CLOSED) {
 		judge(end->why.code != 0 && end->why.to == REPLY_TO_HOST &&
 		      reply_fate(&end->why) == FATE_RETRY, "a final end");
-		buf_printf(&w->journal, "%d %s %d%d%d%d\n", end->why.code,
+		buf_printf(&w->journal, "%d %s %d%d%d%d%d%d\n", end->why.code,
 			   end->why.text, end->at_greeting, end->at_ehlo,
-			   end->after_bdat, end->after_end);
+			   end->after_bdat, end->after_end, end->tls_failed,
+			   end->tls_refused);
 	}
 	esmtp_free(w->e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct world whole = { 0 }, octets = { .bytewise = true };
+	struct world whole = { .way = WHOLE }, octets = { .way = PARTS };
+	struct world apart = { .way = APART };
 
 	run(&whole, (const char *)data, n);
 	run(&octets, (const char *)data, n);
+	run(&apart, (const char *)data, n);
 	judge(buf_len(&whole.journal) == buf_len(&octets.journal) &&
 	      strcmp(buf_str(&whole.journal), buf_str(&octets.journal)) == 0,
 	      "octets one by one make a difference");
 	buf_free(&whole.journal);
 	buf_free(&octets.journal);
+	buf_free(&apart.journal);
 	return 0;
 }
 
@@ -265,6 +322,13 @@ static unsigned pick(unsigned n)
 static void dialogue(struct buf *b, uint64_t seed)
 {
 	static const char *const setup[] = { "#", "8", "d", "h", "m", "k" };
+	static const char *const tls[] = { "#", "#", "tls may", "tls must",
+					   "tls on" };
+	static const char *const secure[] = {
+		"220 go", "454 4.7.0 later", "235 ok", "334 ", "334 dXNlcg==",
+		"334 cj1hYmNkZWZ4LHM9VzIyWmFKMFNOWTdzb0VzVUVqYjZnUT09LGk9NA==",
+		"535 5.7.8 no", "334 dj1y", "220 go", "235 2.7.0 ok",
+	};
 	static const char *const likely[] = {
 		"250 ok", "250 2.1.0 ok", "250 2.1.5 ok", "354 go", "250 ok",
 		"550 5.1.1 no", "555 5.5.4 what", "501 no", "503 5.5.1 no",
@@ -274,19 +338,30 @@ static void dialogue(struct buf *b, uint64_t seed)
 		"421 4.3.2 bye", "250-", "25", "", "2500 x", "200-a", "354-x",
 		"250 ok\r", "530 5.7.0 auth", "150 x", "599 x", "552 5.3.4 big",
 	};
-	static const char *const offers[] = { "PIPELINING", "CHUNKING", "DSN",
-					      "8BITMIME", "size 99", "SIZE" };
-	unsigned i, k, n = 4 + pick(40);
+	static const char *const offers[] = {
+		"PIPELINING", "CHUNKING", "DSN", "8BITMIME", "size 99", "SIZE",
+		"STARTTLS", "AUTH PLAIN", "AUTH=LOGIN", "AUTH SCRAM-SHA-256" };
+	unsigned i, k, n, round;
 
 	state = seed;
-	buf_printf(b, "%s\nS: 220 mx.y\nC\n", setup[pick(6)]);
+	n = 4 + pick(40);
+	buf_printf(b, "%s\n%s\n", setup[pick(6)], tls[pick(5)]);
+	if (pick(3) == 0)
+		buf_puts(b, pick(2) ? "user\n" : "user\nauth-in-clear\n");
+	buf_puts(b, "S: 220 mx.y\nC\n");
 	if (pick(12) == 0)
 		buf_puts(b, "S: 502 what\nC\nS: 250 mx.y\nC\n");
-	buf_puts(b, "S: 250-mx.y\n");
-	for (i = 0; i < 6; i++)
-		if (pick(4) != 0)
-			buf_printf(b, "S: 250-%s\n", offers[i]);
-	buf_puts(b, "S: 250 HELP\nC\n");
+	for (round = 0; round < 2; round++) {
+		buf_puts(b, "S: 250-mx.y\n");
+		for (i = 0; i < 10; i++)
+			if (pick(4) != 0)
+				buf_printf(b, "S: 250-%s\n", offers[i]);
+		buf_puts(b, "S: 250 HELP\nC\n");
+		for (i = pick(4); i > 0; i--)
+			buf_printf(b, "S: %s\nC\n", secure[pick(10)]);
+		if (pick(2))
+			break;
+	}
 	for (i = 0; i < n; i++) {
 		k = pick(100);
 		if (k < 70)
@@ -307,21 +382,50 @@ static void dialogue(struct buf *b, uint64_t seed)
 	}
 }
 
+static void run_file(const char *name)
+{
+	size_t n;
+	char *p = read_file(name, 1 << 20, &n);
+
+	if (!p)
+		die(EXIT_IOERR, "%s: cannot be read", name);
+	LLVMFuzzerTestOneInput((uint8_t *)p, n);
+	free(p);
+}
+
+static int is_transcript(const struct dirent *d)
+{
+	return ends_with_nocase(d->d_name, ".smtp");
+}
+
+/* The transcripts; returns how many. */
+static int run_corpus(void)
+{
+	struct dirent **names;
+	int i, n = scandir("tests/esmtp", &names, is_transcript, alphasort);
+	char name[1024];
+
+	if (n <= 0)
+		die(EXIT_IOERR, "tests/esmtp: no transcripts");
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "tests/esmtp/%s", names[i]->d_name);
+		run_file(name);
+		free(names[i]);
+	}
+	free(names);
+	return n;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t seed, last = 50000;
+	uint64_t seed, last = 20000;
 	struct buf b;
-	size_t n;
-	int i;
+	int i, files = argc - 1;
 
-	for (i = 1; i < argc; i++) {
-		char *p = read_file(argv[i], 1 << 20, &n);
-
-		if (!p)
-			die(EXIT_IOERR, "%s: cannot be read", argv[i]);
-		LLVMFuzzerTestOneInput((uint8_t *)p, n);
-		free(p);
-	}
+	for (i = 1; i < argc; i++)
+		run_file(argv[i]);
+	if (argc == 1)
+		files = run_corpus();
 	buf_init(&b, 1 << 20);
 	for (seed = 1; seed <= last; seed++) {
 		buf_clear(&b);
@@ -331,7 +435,7 @@ int main(int argc, char **argv)
 	buf_free(&b);
 	/* A broken promise aborts: who comes here has passed. */
 	printf("fuzz/esmtp: %" PRIu64 " passed, 0 failed\n",
-	       (uint64_t)(argc - 1) + last);
+	       (uint64_t)files + last);
 	return 0;
 }
 #endif
