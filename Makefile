@@ -75,9 +75,11 @@ demo: all $(TOOLS)
 	./tests/demo $(B)
 check: all $(UNIT) $(TOOLS) lint
 	./tests/run $(B)
+bench: all
+	for b in startup inject once fanout drain memory; do SENDMAIL=$(BINARY) ./bench/$$b || exit 1; done
 lint:
 	@./tests/lint "$(L1)" "$(L2)" "$(L3)" "$(L4)" "$(L5)" "$(L6)"
 clean:
 	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
 
-.PHONY: all deps demo check lint clean install pages
+.PHONY: all deps demo check bench lint clean install pages

@@ -136,25 +136,25 @@ static bool obeyed(const struct alias *a)
 	return false;
 }
 
-static void expand(struct addr_list *out, const char *addr, unsigned depth)
+static void expand(struct addr_list *out, const char *addr, unsigned depth);
+
+/* One item of an alias' value: "\\name", or an address or several. */
+static void expand_item(struct addr_list *out, const struct alias *a,
+			const char *addr, char *item, unsigned depth)
 {
-	const struct alias *a = NULL;
 	struct addr_list list = { 0 };
 	const char *why;
 	size_t i;
 
-	if (*addr == '\\')
-		addr++;
-	else if (depth < ALIAS_DEPTH)
-		a = find(addr);
-	if (!a || !obeyed(a)) {
-		addr_list_add(out, addr);
+	item = trim(item);
+	if (*item == '\\') {
+		addr_list_add(out, item + 1);
 		return;
 	}
-	why = addr_list_parse(&list, a->value, strlen(a->value));
-	if (why || list.n == 0) {
+	why = addr_list_parse(&list, item, strlen(item));
+	if (why) {
 		log_note(LOG_WARNING, "alias %s: \"%s\" is no address: %s",
-			 a->name, a->value, why ? why : "empty");
+			 a->name, item, why);
 		addr_list_add(out, addr);
 	}
 	for (i = 0; !why && i < list.n; i++) {
@@ -165,6 +165,38 @@ static void expand(struct addr_list *out, const char *addr, unsigned depth)
 			expand(out, list.found[i].addr, depth + 1);
 	}
 	addr_list_free(&list);
+}
+
+/* The end of the item at s: a comma outside quotes, or the end. */
+static size_t item_len(const char *s)
+{
+	bool quoted = false;
+	size_t n;
+
+	for (n = 0; s[n] && (quoted || s[n] != ','); n++)
+		if (s[n] == '"')
+			quoted = !quoted;
+	return n;
+}
+
+static void expand(struct addr_list *out, const char *addr, unsigned depth)
+{
+	const struct alias *a = depth < ALIAS_DEPTH ? find(addr) : NULL;
+	const char *s;
+	char *item;
+	size_t n;
+
+	if (!a || !*a->value || !obeyed(a)) {
+		addr_list_add(out, addr);
+		return;
+	}
+	for (s = a->value; *s; s += n + (s[n] == ',')) {
+		n = item_len(s);
+		item = xstrndup(s, n);
+		if (*trim(item))
+			expand_item(out, a, addr, item, depth);
+		free(item);
+	}
 }
 
 void alias_expand(struct addr_list *list)

@@ -39,7 +39,7 @@ for minutes in 2 5 15 15; do
 	n=$((n + 1))
 done
 write_conf "SmartHost = 127.0.0.1:$PORT"
-run 'not due' </dev/null
+run 'not due'
 check 'not due: not sent' test "$(sunk)" = 1
 run 'once the host is up' --flush
 holds 'once the host is up' Queue 0
@@ -57,7 +57,7 @@ submit 'from a clock that is a month ahead' -odq -f alice@client.test bob@far.te
 age '-30 days'
 run 'the clock is right again'
 holds 'the clock is right again' Queue 0
-check 'the clock is right again: delivered' test "$(sunk)" = 4
+check 'a month ahead: delivered' test "$(sunk)" = 4
 stop_smtpd
 check 'the schedule: correct' test "$VIOLATIONS" = 0
 
@@ -190,7 +190,6 @@ check 'enough of this connection: the others came, on another' test \
 run 'enough: the rest' --flush
 check 'enough of this connection: each once' test "$(numbers)" = '20 20'
 stop_smtpd
-check 'enough of this connection: correct' test "$VIOLATIONS" = 0
 fill 20
 start_smtpd -r 'END#6 close'
 write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1'
@@ -565,7 +564,6 @@ submit 'two' -f alice@client.test bob@far.test carol@else.test
 submit 'one more' -odq -f '<>' dave@far.test
 expect_exit 'mailq' 0 mailq
 expect_empty 'mailq (stderr)' "$STDERR"
-id=$(sed -n 's/ accepted .*alice.*//; s/^.* //p' "$WORK/log" | head -n 1)
 expect_file_has 'mailq: how many' "$STDOUT" '\(2 requests\)$'
 expect_file_has 'mailq: id, size, sender' "$STDOUT" \
 	'^[0-9a-z]{20} +[0-9]+ .* <alice@client\.test>$'

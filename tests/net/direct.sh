@@ -290,7 +290,7 @@ stop_smtpd "$second"
 # ---- 3. many ----------------------------------------------------------------
 
 section 'many'
-listeners= rcpts=
+listeners='' rcpts=''
 n=0
 while [ "$n" -lt 200 ]; do
 	n=$((n + 1))
@@ -334,7 +334,7 @@ check 'MaxRecipients = 2 makes three of five' received_is shared 5
 stop_smtpd
 
 # A run shares connections.
-i=0 far=
+i=0 far=''
 while [ "$i" -lt 30 ]; do i=$((i + 1)) far="$far r$i@far.test"; done
 run_of_30() {
 	# shellcheck disable=SC2086
@@ -426,10 +426,11 @@ smart_hole() {
 	submit "$WORK/first" 0 0 r%d@far.test
 	check "$1: the first waits for its time-out" \
 		test "$(slow_ones "$WORK/first" 1900)" = 1
-	submit "$WORK/hundred" 1 100 r%d@far.test
-	# The machine may have been busy with something else: once more.
-	[ "$(slow_ones "$WORK/hundred" $quick)" = 0 ] ||
-		submit "$WORK/hundred" 101 200 r%d@far.test
+	# The machine may be busy with something else: then again.
+	for _ in 1 2 3; do
+		submit "$WORK/hundred" 1 100 r%d@far.test
+		[ "$(slow_ones "$WORK/hundred" $quick)" != 0 ] || break
+	done
 	check "$1: the next 100 under $quick ms ($(summary "$WORK/hundred"))" \
 		test "$(slow_ones "$WORK/hundred" $quick)" = 0
 	check "$1: every one is in the queue" test "$(count Queue)" -ge 101
@@ -567,7 +568,7 @@ once() {
 		END { printf "%d received, %d twice\n", n, twice
 		      exit n != want || twice != 0 }' >"$WORK/once"
 }
-write_conf 'ConnectTimeout = 5'
+write_conf 'ConnectTimeout = 5' 'MaxOutConnectionsPerDomain = 2'
 start_many crowd
 "$HERE/submit" 1 $crowd 2 r%d@d%03d.test "$BUILD/sendmail" -C "$CONF" -odq \
 	-f alice@client.test >"$WORK/filled"
