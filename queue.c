@@ -52,7 +52,8 @@
  * well-formed envelope whose sizes add up is never sent and never deleted.
  *
  * Not promised: order, and no second copy where we were killed between a
- * server's reply and 7.  Assumed of the system: rename is atomic, fsync of a
+ * server's reply and 7; nor no second report where we were killed between 9
+ * and 10 and the first has been delivered by then (EEXIST needs it to stand).  Assumed of the system: rename is atomic, fsync of a
  * file keeps its contents, fsync of a directory its names; EINVAL from the
  * latter means a file system that has none.  A failed fsync is not tried
  * again: the kernel may have thrown the pages away and say yes the next time.
@@ -97,10 +98,13 @@ static int make_dir(const char *path, mode_t mode)
 	char *slash;
 	int dir, r;
 
-	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST ? 0 : -1;
-	if (chmod(path, mode) != 0)
+	if (mkdir(path, 0700) == 0) {
+		if (chmod(path, mode) != 0)
+			return -1;
+	} else if (errno != EEXIST) {
 		return -1;
+	}
+	/* Also where it was there: who made it may not have come to this. */
 	if (strlcpy(parent, path, sizeof parent) >= sizeof parent)
 		return 0;
 	slash = strrchr(parent, '/');
@@ -115,22 +119,20 @@ static int make_dir(const char *path, mode_t mode)
 	return r;
 }
 
+/* At first use only: the parent comes first, and is durable in its own. */
 static int make_dir_and_parent(const char *path, mode_t mode)
 {
 	char parent[4096];
 	char *slash;
 
-	if (make_dir(path, mode) == 0)
-		return 0;
-	if (errno != ENOENT ||
-	    strlcpy(parent, path, sizeof parent) >= sizeof parent)
+	if (strlcpy(parent, path, sizeof parent) >= sizeof parent)
 		return -1;
 	slash = strrchr(parent, '/');
-	if (!slash || slash == parent)
-		return -1;
-	*slash = '\0';
-	if (make_dir(parent, 0755) != 0)
-		return -1;
+	if (slash && slash != parent) {
+		*slash = '\0';
+		if (make_dir(parent, 0755) != 0)
+			return -1;
+	}
 	return make_dir(path, mode);
 }
 

@@ -293,6 +293,20 @@ static void work(struct run *r, struct loop *loop)
 	}
 }
 
+/* Unfinished files in Drop and Badmail belong to nobody either. */
+static void recover_others(time_t now)
+{
+	const char *const paths[] = { conf()->drop_dir, conf()->badmail_dir };
+	struct queue q;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (queue_open(&q, paths[i], 0) == 0)
+			queue_recover(&q, now);
+		queue_close(&q);
+	}
+}
+
 int run_once(bool flush)
 {
 	struct run r = { .now = now_real(), .flush = flush };
@@ -308,6 +322,7 @@ int run_once(bool flush)
 		return EXIT_OSERR;
 	}
 	queue_recover(&r.q, r.now);
+	recover_others(r.now);
 	r.latest = latest_due(r.now);
 	setup.loop = loop_new();
 	if (!setup.loop || queue_sweep(&r.q, seen, &r) != 0) {

@@ -410,8 +410,9 @@ deliver 'no verdict'
 check 'the child gives up' wait_for 6 has duplicate "$WORK/log"
 # What it learned is written when the name says when to try again.
 scheduled() {
-	[ "$(find "$ROOT/Queue" -name '*.eml' -printf '%f\n')" \> \
-		"$(date -u -d '+1 minute' +%Y%m%dT%H%M%SZ)" ]
+	due=$(find "$ROOT/Queue" -name '*.eml' -printf '%f\n' |
+		cut -c 1-8,10-15)
+	[ "${due:-0}" -gt "$(date -u -d '+1 minute' +%Y%m%d%H%M%S)" ]
 }
 check 'and schedules it' wait_for 3 scheduled
 waits_with 'no verdict' '451 .*\[possibly delivered\]'
