@@ -135,7 +135,8 @@ check 'two runs: correct' test "$VIOLATIONS" = 0
 
 fill 300
 start_smtpd -r 'END delay 5'
-write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'MaxOutConnectionsPerDomain = 1' \
+	'SmtpOutboundCommandSupportOptions = -CHUNKING'
 background -q
 victim=$RUNNER
 wait_for 5 at_least 20
