@@ -218,6 +218,13 @@ static void believe(struct esmtp *e, enum command c, const struct reply *r,
 		e->oldest = (e->oldest + 1) % PIPELINE_MAX;
 		e->s.waiting--;
 	}
+	/* Before the end of data 421 is no word on the message, and nobody
+	 * has it: whoever is open may be tried elsewhere at once. */
+	if (r->code == 421 && (c == MAIL || c == RCPT || c == DATA)) {
+		e->t.text = TEXT_NONE;
+		dialogue_close(e, r);
+		return;
+	}
 	commands[c].learn(e, r);
 	/* The group was in step to its end. */
 	if (e->s.waiting == 0 && r->code != 421 && !e->closed)

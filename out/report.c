@@ -372,6 +372,18 @@ static void put_orcpt(struct writer *w, const char *orcpt)
 	put_xtext(w, first, semicolon + 1);
 }
 
+/* RFC 3464 2.1.2: a name, or an address as a literal. */
+static void put_remote_mta(struct writer *w, const char *host)
+{
+	bool literal = strspn(host, "0123456789.") == strlen(host) ||
+		strchr(host, ':');
+	char text[300];
+
+	snprintf(text, sizeof text, "%s%s%s%s", literal ? "[" : "",
+		 strchr(host, ':') ? "IPv6:" : "", host, literal ? "]" : "");
+	put_folded(w, "Remote-MTA: dns; ", " ", text, true);
+}
+
 static void put_rcpt_fields(struct writer *w, const struct report *r,
 			    const struct bounce_rcpt *b)
 {
@@ -390,7 +402,7 @@ static void put_rcpt_fields(struct writer *w, const struct report *r,
 	if (!b->reply.local && b->reply.code != 0) {
 		print_answer(answer, sizeof answer, &b->reply);
 		if (*b->host)
-			put_folded(w, "Remote-MTA: dns; ", " ", b->host, true);
+			put_remote_mta(w, b->host);
 		put_folded(w, "Diagnostic-Code: smtp; ", " ", answer, true);
 	}
 	put_date(w, "Last-Attempt-Date: ", r->now);

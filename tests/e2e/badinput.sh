@@ -23,8 +23,9 @@ fi
 mounts=${mounts:-yes}
 mkdir "$WORK/disk"
 disk() { mount -t tmpfs -o "$1" none "$WORK/disk"; }
-disk_away() { umount "$WORK/disk"; }
-trap 'umount "$WORK/disk" 2>/dev/null; cleanup' EXIT
+# A file of it may still be closing: then it goes with its last user.
+disk_away() { umount -l "$WORK/disk"; }
+trap 'umount -l "$WORK/disk" 2>/dev/null || :; cleanup' EXIT
 [ $mounts = no ] || { disk size=64k 2>/dev/null && disk_away; } || mounts=no
 export LC_ALL=C
 printf 'Subject: s\n\nbody\n' >"$WORK/m"

@@ -30,7 +30,7 @@ if [ -z "${NET_DIR:-}" ]; then
 	fi
 	cat "$dir/up"
 	[ "$status" -eq 0 ] || exit 1
-	"$dir/client" "$top/tests/net/direct.sh" &
+	TMPDIR=$dir "$dir/client" "$top/tests/net/direct.sh" &
 	wait "$!" || exit 1
 	exit 0
 fi
