@@ -171,6 +171,11 @@
 #ifndef RACE_STAGGER_MS
 #define RACE_STAGGER_MS 250
 #endif
+/* MX tried in one attempt: a domain with more that are all down must not hold
+ * a session for an hour. */
+#ifndef MX_TRIED_MAX
+#define MX_TRIED_MAX 50
+#endif
 /* One name's DNS look-up, all tries together. */
 #ifndef TIMEOUT_DNS
 #define TIMEOUT_DNS 20

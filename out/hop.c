@@ -76,7 +76,7 @@ static void mx_known(void *ctx, const struct dns_answer *a)
 	hop->d->nasking--;
 	switch (a->result) {
 	case DNS_OK:
-		for (i = 0; i < route_usable_mx(a); i++)
+		for (i = 0; i < route_usable_mx(a) && i < MX_TRIED_MAX; i++)
 			add_host(hop, a->mx[i].host, false,
 				 hop->route.conf->remote_port);
 		if (hop->nhosts == 0) {

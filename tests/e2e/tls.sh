@@ -30,3 +30,506 @@ default_md = sha256
 policy = any
 [any]
 commonName = supplied
+END
+: >"$C/index"
+export OPENSSL_CONF="$C/cnf"	# the server's Python reads it too
+ssl() { openssl "$@" 2>>"$C/said"; }
+ssl ecparam -name prime256v1 -genkey -noout -out "$C/key"
+# issuer FILE NAME: one who signs.
+issuer() {
+	ssl ecparam -name prime256v1 -genkey -noout -out "$C/$1.key"
+	ssl req -x509 -new -key "$C/$1.key" -subj "/CN=$2" -days 10 \
+		-addext basicConstraints=critical,CA:TRUE -out "$C/$1.pem"
+}
+# leaf FILE ISSUER 'names': a server's, with its key.
+serial=1
+leaf() {
+	serial=$((serial + 1))
+	echo "subjectAltName = $3" >"$C/ext"
+	ssl req -new -key "$C/key" -subj "/CN=$1" -out "$C/req"
+	ssl x509 -req -in "$C/req" -CA "$C/$2.pem" -CAkey "$C/$2.key" -days 5 \
+		-set_serial "$serial" -extfile "$C/ext" -out "$C/$1.pem"
+	cat "$C/key" >>"$C/$1.pem"
+}
+HERE=DNS:localhost,IP:127.0.0.1
+issuer ca 'Test CA'
+issuer strange 'Strange CA'
+leaf good ca $HERE
+leaf wrong ca DNS:other.test
+leaf partial ca 'DNS:local*'
+leaf unknown strange $HERE
+leaf client ca DNS:client.test
+# "localhost", NUL, ".evil.test"; the text form cannot say it.
+leaf nul ca DER:301682146c6f63616c686f7374002e6576696c2e74657374
+ssl req -x509 -new -key "$C/key" -subj /CN=self -days 5 \
+	-addext "subjectAltName = $HERE" -out "$C/self.pem"
+cat "$C/key" >>"$C/self.pem"
+echo "subjectAltName = $HERE" >"$C/ext"
+ssl ca -config "$C/cnf" -batch -notext -in "$C/req" -cert "$C/ca.pem" \
+	-keyfile "$C/ca.key" -extfile "$C/ext" -startdate 20200101000000Z \
+	-enddate 20200201000000Z -out "$C/expired.pem"
+cat "$C/key" >>"$C/expired.pem"
+cp "$C/ca.pem" "$C/hashed/$(ssl x509 -in "$C/ca.pem" -noout -hash).0"
+print_of() {
+	ssl x509 -in "$C/$1.pem" -noout -fingerprint -sha256 | sed 's/.*=//'
+}
+KEYPRINT=$(ssl ec -in "$C/key" -pubout -outform DER | sha256sum | cut -c 1-64)
+NOPRINT=$(printf %064d 0)
+
+# ---- helpers ----------------------------------------------------------------
+
+printf 'Subject: hello\n\nthe secret text\n' >"$WORK/letter"
+# start_server options...: sets PORT, HOST, SEEN (what it saw) and SERVER.
+start_server() {
+	nservers=$((nservers + 1))
+	SEEN=$WORK/seen.$nservers
+	: >"$SEEN"
+	: >"$SEEN.out"
+	"$TOP/tests/e2e/tls-server" "$SEEN" "$@" >"$SEEN.out" 2>"$SEEN.err" &
+	SERVER=$!
+	servers="$servers $SERVER"
+	if ! wait_for 10 grep -q '^listening' "$SEEN.out"; then
+		bad "tls-server $* does not start"
+		show "$SEEN.err"
+		finish
+	fi
+	PORT=$(sed -n '1s/.*://p' "$SEEN.out")
+	HOST=127.0.0.1:$PORT
+}
+stop_server() {
+	kill "$SERVER" 2>/dev/null || :
+	wait "$SERVER" 2>/dev/null || :
+	expect_empty "$1: the server had no trouble" "$SEEN.err"
+}
+clean() { rm -rf "$ROOT" "$WORK/log"; }
+# The server has seen the end of every connection: no more comes.
+over() {
+	[ "$(grep -c ' B: ' "$SEEN")" = "$(grep -c ' Z: ' "$SEEN")" ]
+}
+# attempt 'name' 'Key = value'...: one message, on a new State.
+VERBOSE=
+attempt() {
+	what=$1
+	shift
+	clean
+	: >"$SEEN"
+	write_conf "SmartHost = $HOST" 'AddressFamily = ipv4' "$@"
+	# shellcheck disable=SC2086 # -v or nothing
+	expect_exit "$what" 0 sendmail $VERBOSE -f alice@client.test \
+		bob@far.test <"$WORK/letter"
+	[ -n "$VERBOSE" ] || expect_silent "$what"
+	check "$what: the server is done" wait_for 5 over
+}
+# fate 'name' tls|clear|'reason': what became of it, and what must hold then.
+fate() {
+	case $2 in
+	tls|clear)
+		check "$1: delivered" test "$(count Queue)" = 0
+		expect_file_has "$1: $2" "$SEEN" "^[0-9]+ $2 D: the secret text"
+		expect_file_has "$1: log" "$WORK/log" ' sent '
+		;;
+	*)	check "$1: it waits" test "$(count Queue)" = 1
+		sendmail -bp >"$WORK/mailq"
+		tr -s '\n ' '  ' <"$WORK/mailq" >"$WORK/mailq.line"
+		expect_file_has "$1: mailq" "$WORK/mailq.line" "Deferred: .*$2"
+		expect_file_has "$1: log" "$WORK/log" " deferred .*$2"
+		expect_file_lacks "$1: nobody has it" "$SEEN" ' [A-Z]: .*secret'
+		expect_file_lacks "$1: nobody knows of it" "$SEEN" \
+			' C: .*(MAIL|RCPT|alice|AUTH)'
+		;;
+	esac
+	[ "$2" = clear ] || expect_file_lacks "$1: nothing in clear" "$SEEN" \
+		'clear (D: |C: .*(MAIL|AUTH|RCPT|DATA|BDAT|secret|alice))'
+}
+connections() { grep -c ' B: ' "$SEEN" || :; }
+saw() { expect_file_has "$1" "$SEEN" "$2"; }
+unseen() { expect_file_lacks "$1" "$SEEN" "$2"; }
+TRUST="TlsCAFile = $C/ca.pem"
+USER='RouteUserName = alice'
+SECRET=3wU_geheim+Wort
+PASSWORD="RoutePassword = $SECRET"
+
+# ---- every failure at every level -------------------------------------------
+
+# level 'failure' LEVEL EXPECTED 'Key = value'...
+level() {
+	about="$1, $2" becomes=$3 level=$2
+	shift 3
+	attempt "$about" "TlsSecurityLevel = $level" "$TRUST" "$@"
+	fate "$about" "$becomes"
+}
+# failing 'failure' MAY 'reason': one before a certificate is judged, so that
+# every level from encrypt on waits with the same words.
+failing() {
+	level "$1" none clear
+	unseen "$1, none: no TLS" 'C: STARTTLS| [TF]: '
+	for strict in encrypt verify; do
+		level "$1" $strict "$3"
+	done
+	level "$1" fingerprint "$3" "TlsFingerprint = $(print_of good)"
+	level "$1" may "$2"
+}
+# twice 'name' 'reason': the second connection was in clear from its start.
+twice() {
+	check "$1: two connections" test "$(connections)" = 2
+	first=$(sed -n '1s/ .*//p' "$SEEN")
+	saw "$1: TLS first" "^$first clear C: STARTTLS"
+	unseen "$1: not again" "^$((first + 1)) .*(C: STARTTLS| [TF]: )"
+	expect_file_has "$1: the log has the reason" "$WORK/log" " tls .*$2"
+}
+
+start_server --cert "$C/good.pem" --fault nostarttls
+failing 'no STARTTLS' clear 'offers no STARTTLS'
+stop_server 'no STARTTLS'
+start_server --cert "$C/good.pem" --fault refuse
+failing 454 clear 'refuses STARTTLS: .*454 4\.7\.0 TLS not available'
+check '454, may: on the same connection' test "$(connections)" = 1
+stop_server 454
+start_server --cert "$C/good.pem" --fault inject
+failing injected ATTACK ATTACK
+stop_server injected
+for fault in alert reset close old; do
+	case $fault in
+	alert)	reason='TLS alert .*handshake failure' ;;
+	reset)	reason='Connection reset' ;;
+	close)	reason='lost connection' ;;
+	old)	reason='refuses TLS from TLSv1.2 on' ;;
+	esac
+	start_server --cert "$C/good.pem" --fault $fault
+	failing $fault clear "$reason"
+	twice "$fault, may" "$reason"
+	attempt "$fault, with a user" "$USER" "$PASSWORD" "$TRUST" \
+		'TlsSecurityLevel = may'
+	fate "$fault, with a user" "$reason"
+	check "$fault, with a user: once" test "$(connections)" = 1
+	stop_server $fault
+done
+
+# certified FILE tls|'reason' [HOST]: certificates that only verify dislikes;
+# a pin counts whatever else the certificate says.
+certified() {
+	start_server --cert "$C/$1.pem"
+	HOST=${3:-127.0.0.1}:$PORT
+	level "$1" none clear
+	unseen "$1, none: no TLS" 'C: STARTTLS| [TF]: '
+	level "$1" may tls
+	level "$1" encrypt tls
+	level "$1" verify "$2"
+	check "$1, verify: one connection" test "$(connections)" = 1
+	[ "$2" = tls ] || expect_file_has "$1: the pin" "$WORK/log" \
+		"TlsFingerprint = $KEYPRINT"
+	level "$1" fingerprint 'not one of those pinned: its fingerprint is' \
+		"TlsFingerprint = $NOPRINT"
+	expect_file_has "$1, unpinned: the pin" "$WORK/log" \
+		"TlsFingerprint = $KEYPRINT"
+	level "$1" fingerprint tls "TlsFingerprint = $NOPRINT $(print_of "$1")"
+	expect_file_has "$1, pinned" "$WORK/log" 'tls="?TLSv1.3 trusted'
+	stop_server "$1"
+}
+certified good tls
+certified expired 'has expired \(2020-?02-?01'
+certified wrong 'is not for this name, but for .*other\.test'
+certified partial 'is not for this name, but for .*local\*' localhost
+certified unknown 'an issuer that is not trusted here: .*Strange CA'
+certified self 'is self-signed'
+certified nul 'has a NUL in a name' localhost
+
+start_server --cert "$C/good.pem"
+level 'the key is pinned' fingerprint tls "TlsFingerprint = $KEYPRINT"
+level 'nothing is pinned' fingerprint 'no fingerprint to compare'
+unseen 'nothing is pinned: not even EHLO' ' C: '
+level 'hashed' verify tls 'TlsCAFile =' "TlsCADirectory = $C/hashed"
+level 'an empty directory' verify 'certs/empty' 'TlsCAFile =' \
+	"TlsCADirectory = $C/empty"
+level 'no such file' verify 'No such file' "TlsCAFile = $C/none"
+expect_file_has 'no such file: alert' "$WORK/log" 'settings.*No such file'
+level 'AlwaysUseSsl' may tls 'AlwaysUseSsl = true'
+level 'mask 0' may clear 'SmtpOutboundCommandSupportOptions = 0'
+level 'mask 0' encrypt 'mask 0' 'SmtpOutboundCommandSupportOptions = 0'
+HOST=localhost:$PORT
+level 'a name' verify tls
+saw 'a name: it is asked for' ' T: TLSv1.3 localhost$'
+stop_server good
+start_server --cert "$C/good.pem" --max TLSv1_2
+level 'TLS 1.2' verify tls
+saw 'TLS 1.2' ' T: TLSv1.2 $'
+level 'TLS 1.2 is too old' encrypt 'refuses TLS from TLSv1.3 on' \
+	'TlsMinProtocol = TLSv1.3'
+stop_server 'TLS 1.2'
+start_server --cert "$C/good.pem" --ask "$C/ca.pem"
+level 'our certificate' encrypt tls "TlsCertFile = $C/client.pem" \
+	"TlsKeyFile = $C/client.pem"
+saw 'our certificate' 'K: client$'
+level 'none of ours' encrypt 'certificate required'
+level 'none of ours' may clear
+twice 'none of ours, may' 'certificate required'
+stop_server 'our certificate'
+
+# ---- TLS at once ------------------------------------------------------------
+
+start_server --cert "$C/good.pem" --implicit --auth PLAIN --password "$SECRET"
+HOST=smtps://127.0.0.1:$PORT
+for strict in none may encrypt verify; do
+	level smtps:// $strict tls
+	unseen "smtps://, $strict: nothing before TLS" 'clear C: |STARTTLS'
+done
+attempt 'smtps:// with a user' "$USER" "$PASSWORD" "$TRUST"
+fate 'smtps:// with a user' tls
+saw 'smtps:// with a user' 'tls A: PLAIN yes'
+stop_server smtps://
+start_server --cert "$C/wrong.pem" --implicit
+HOST=smtps://127.0.0.1:$PORT
+level 'smtps://, wrong name' verify 'not for this name'
+stop_server 'smtps://, wrong name'
+start_server
+HOST=smtps://127.0.0.1:$PORT
+for strict in none may encrypt; do
+	level 'smtps:// without TLS' $strict 'is not TLS'
+done
+stop_server 'smtps:// without TLS'
+# Port 465 itself is not ours to listen on: only what would be called.
+for host in smtps://127.0.0.1 127.0.0.1:465; do
+	write_conf "SmartHost = $host"
+	sendmail -bv bob@far.test >"$WORK/bv" 2>&1 || :
+	expect_file_has "$host" "$WORK/bv" '127\.0\.0\.1.*465'
+done
+
+# ---- AUTH -------------------------------------------------------------------
+
+# A password goes to who has proved his name, without any word on it.
+start_server --cert "$C/unknown.pem" --auth PLAIN --password "$SECRET"
+attempt 'a user implies verify' "$USER" "$PASSWORD" "$TRUST"
+fate 'a user implies verify' 'not trusted here'
+attempt 'unless a level is named' "$USER" "$PASSWORD" "$TRUST" \
+	'TlsSecurityLevel = encrypt'
+fate 'unless a level is named' tls
+saw 'unless a level is named' 'tls A: PLAIN yes'
+stop_server 'a user implies verify'
+
+# secret_kept 'name': neither log, -v nor Queue has it, in any form.
+B64=$(printf %s "$SECRET" | base64)
+BOTH=$(printf '\0alice\0%s' "$SECRET" | base64)
+secret_kept() {
+	find "$WORK/log" "$STDERR" "$STDOUT" "$ROOT" -type f \
+		-exec cat '{}' + >"$WORK/all"
+	check "$1: no password in log, -v, Queue" test 0 = "$(grep -acF \
+		-e "$SECRET" -e "$B64" -e "$BOTH" "$WORK/all")"
+}
+# refused 'name': it waits, no report went, and the log is loud.
+refused() {
+	check "$1: it waits" test "$(count Queue)" = 1
+	check "$1: no report" test "$(count Badmail)$(count Drop)" = 00
+	unseen "$1: no mail" 'C: MAIL| D: '
+	secret_kept "$1"
+}
+VERBOSE=-v
+for way in PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256; do
+	start_server --cert "$C/good.pem" --auth "$way" --password "$SECRET"
+	attempt "AUTH $way" "$USER" "$PASSWORD" "$TRUST"
+	fate "AUTH $way" tls
+	saw "AUTH $way" "tls A: $way yes"
+	secret_kept "AUTH $way"
+	expect_file_has "AUTH $way: -v shows it" "$STDERR" "AUTH $way"
+	attempt "AUTH $way, wrong" "$USER" "RoutePassword = x$SECRET" "$TRUST"
+	refused "AUTH $way, wrong"
+	saw "AUTH $way, wrong" "tls A: $way no"
+	expect_file_has "AUTH $way, wrong: alert" "$WORK/log" \
+		'alert.* 535 5\.7\.8|535 5\.7\.8.*alert'
+	stop_server "AUTH $way"
+done
+start_server --cert "$C/good.pem" --password "$SECRET" \
+	--auth 'LOGIN PLAIN CRAM-MD5 SCRAM-SHA-256 NTLM'
+for pair in 'LOGIN PLAIN=PLAIN' 'LOGIN=LOGIN' '=SCRAM-SHA-256' \
+	'PLAIN CRAM-MD5=CRAM-MD5'; do
+	attempt "AuthMechanisms $pair" "$USER" "$PASSWORD" "$TRUST" \
+		"AuthMechanisms = ${pair%=*}"
+	fate "AuthMechanisms $pair" tls
+	saw "AuthMechanisms $pair" "A: ${pair#*=} yes"
+done
+attempt 'none of them' "$USER" "$PASSWORD" "$TRUST" \
+	'AuthMechanisms = SCRAM-SHA-1'
+fate 'none of them' 'none will do of: '
+expect_file_has 'none of them: alert' "$WORK/log" 'alert.*none will do'
+stop_server AuthMechanisms
+start_server --cert "$C/good.pem" --auth SCRAM-SHA-256 --lie \
+	--password "$SECRET"
+attempt 'a server that does not know it' "$USER" "$PASSWORD" "$TRUST"
+refused 'a server that does not know it'
+saw 'a server that does not know it' 'A: SCRAM-SHA-256 no'
+stop_server 'a server that does not know it'
+start_server --cert "$C/good.pem" --auth-clear PLAIN
+attempt 'AUTH offered before TLS only' "$USER" "$PASSWORD" "$TRUST"
+fate 'AUTH offered before TLS only' \
+	'534 5\.7\.9 AUTH must be, and the server offers none'
+expect_file_has 'AUTH not offered: alert' "$WORK/log" 'alert.*offers none'
+stop_server 'AUTH offered before TLS only'
+# Servers that repeat what they heard.
+start_server --cert "$C/good.pem" --auth PLAIN \
+	--say "AUTH=535 5.7.8 $BOTH is wrong"
+attempt 'AUTH with an echo' "$USER" "$PASSWORD" "$TRUST"
+refused 'AUTH with an echo'
+stop_server 'AUTH with an echo'
+VERBOSE=
+
+# ---- in clear, to this machine ----------------------------------------------
+
+start_server --auth-clear 'PLAIN CRAM-MD5' --password "$SECRET"
+attempt 'AUTH without TLS' "$USER" "$PASSWORD"
+fate 'AUTH without TLS' 'offers no STARTTLS'
+for clear in none may; do
+	attempt "AUTH without TLS, $clear" "$USER" "$PASSWORD" \
+		"TlsSecurityLevel = $clear" 'AuthMechanisms = PLAIN LOGIN'
+	fate "AUTH without TLS, $clear" 'without TLS none will do of: PLAIN'
+	attempt "allowed, $clear" "$USER" "$PASSWORD" \
+		"TlsSecurityLevel = $clear" 'AuthMechanisms = PLAIN LOGIN' \
+		'AllowAuthInClear = true'
+	fate "allowed, $clear" clear
+	saw "allowed, $clear" 'clear A: PLAIN yes'
+done
+stop_server 'in clear'
+# Another address, in a network of its own.
+if unshare -rn true 2>/dev/null; then
+	cat >"$WORK/elsewhere" <<-'EOF'
+		set -eu
+		ip link set lo up
+		ip addr add 192.0.2.1/32 dev lo
+		"$1" "$2" --life 20 --auth-clear PLAIN --password "$3" \
+			--address 192.0.2.1 >"$2.out" &
+		server=$!
+		for _ in $(seq 200); do
+			! grep -q '^listening' "$2.out" || break
+			sleep 0.05
+		done
+		echo "SmartHost = 192.0.2.1:$(sed -n '1s/.*://p' "$2.out")" >>"$4"
+		status=0
+		"$5" -C "$4" -f alice@client.test bob@far.test || status=$?
+		kill $server
+		exit $status
+	EOF
+	clean
+	SEEN=$WORK/seen.elsewhere
+	: >"$SEEN.out"
+	write_conf "$USER" "$PASSWORD" 'TlsSecurityLevel = may' \
+		'AllowAuthInClear = true'
+	expect_exit 'allowed, elsewhere' 0 unshare -rn sh "$WORK/elsewhere" \
+		"$TOP/tests/e2e/tls-server" "$SEEN" "$SECRET" "$CONF" \
+		"$BUILD/sendmail" <"$WORK/letter"
+	saw 'allowed, elsewhere: called' 'C: EHLO'
+	fate 'allowed, elsewhere' 'without TLS none will do of: PLAIN'
+else
+	skip 'no namespaces here: AllowAuthInClear and another address'
+fi
+
+# ---- where the password is --------------------------------------------------
+
+start_server --cert "$C/good.pem" --auth PLAIN --password "$SECRET"
+# from 'name' 'Key = value'...: the password comes from there.
+from() {
+	about=$1
+	shift
+	attempt "$about" "$USER" "$TRUST" "$@"
+	fate "$about" tls
+	saw "$about" 'A: PLAIN yes'
+	secret_kept "$about"
+}
+printf '%s\nnot this\n' "$SECRET" >"$WORK/secret"
+chmod 600 "$WORK/secret"
+from 'a file' "RoutePasswordFile = $WORK/secret"
+expect_file_lacks 'a file: no alert' "$WORK/log" alert
+chmod 644 "$WORK/secret"
+from 'a file for all to read' "RoutePasswordFile = $WORK/secret"
+expect_file_has 'a file for all to read' "$WORK/log" 'alert.*everybody'
+from 'a command' "RoutePasswordCommand = echo '$SECRET'; echo no"
+EXTRA_ENV="SENDMAIL_ROUTEPASSWORD=$SECRET"
+from 'the environment'
+EXTRA_ENV=
+# unready 'name' 'reason' 'Key = value'...: no password, no mail, no word.
+unready() {
+	about=$1 reason=$2
+	shift 2
+	attempt "$about" "$USER" "$TRUST" "$@"
+	fate "$about" "$reason"
+	expect_file_has "$about: alert" "$WORK/log" "alert.*$reason"
+}
+unready 'no file' 'cannot read RoutePasswordFile' \
+	"RoutePasswordFile = $WORK/none"
+unready 'a command that fails' 'RoutePasswordCommand gave no password' \
+	"RoutePasswordCommand = echo '$SECRET'; exit 3"
+secret_kept 'a command that fails'
+unready 'a silent command' 'RoutePasswordCommand gave no password' \
+	'RoutePasswordCommand = true'
+ours=$HOST oserver=$SERVER oseen=$SEEN
+
+# A section with a server of its own gets nobody else's password.
+start_server --cert "$C/good.pem" --auth 'PLAIN CRAM-MD5' \
+	--auth-clear 'PLAIN' --password "$SECRET"
+theirs=$HOST HOST=$ours
+: >"$oseen"
+for clear in none may encrypt verify; do
+	case $clear in
+	none)	way=clear ;;
+	*)	way=tls ;;
+	esac
+	attempt "a section, $clear" "$USER" "$PASSWORD" "$TRUST" \
+		'AllowAuthInClear = true' '[domain far.test]' \
+		"SmartHost = $theirs" "TlsSecurityLevel = $clear"
+	fate "a section, $clear" $way
+	unseen "a section, $clear: no AUTH" 'C: AUTH'
+done
+attempt 'a section with a user' "$USER" "$PASSWORD" "$TRUST" \
+	'[domain far.test]' "SmartHost = $theirs" 'RouteUserName = carol' \
+	'RoutePassword = hers'
+check 'a section with a user: it waits' test "$(count Queue)" = 1
+saw 'a section with a user: hers' \
+	"C: AUTH PLAIN $(printf '\0carol\0hers' | base64)"
+unseen 'a section with a user: not ours' "$BOTH|$B64"
+expect_empty 'nobody else was called' "$oseen"
+stop_server 'a section'
+SERVER=$oserver SEEN=$oseen
+
+# ---- several messages, one TLS ----------------------------------------------
+
+clean
+: >"$SEEN"
+write_conf "SmartHost = $HOST" "$USER" "$PASSWORD" "$TRUST" \
+	'MaxOutConnectionsPerDomain = 1'
+for who in one two three four five; do
+	expect_exit "$who waits" 0 sendmail -odq -f alice@client.test \
+		"$who@far.test" <"$WORK/letter"
+done
+check 'five wait' test "$(count Queue)" = 5
+expect_exit 'a run' 0 sendmail -q
+check 'a run: none waits' test "$(count Queue)" = 0
+check 'a run: the server is done' wait_for 5 over
+check 'a run: five came' test "$(grep -c 'tls D: the secret' "$SEEN")" = 5
+check 'a run: one connection' test "$(connections)" = 1
+check 'a run: one handshake, one AUTH' test \
+	"$(grep -c ' T: ' "$SEEN") $(grep -c ' A: PLAIN yes' "$SEEN")" = '1 1'
+stop_server 'a run'
+
+# ---- silence behind the final dot -------------------------------------------
+
+# The child that waits owns the TLS session: the parent may not end it.
+queue_empty() { [ "$(count Queue)" = 0 ]; }
+for max in TLSv1_2 TLSv1_3; do
+	start_server --cert "$C/good.pem" --max $max --hold 2.5
+	clean
+	write_conf "SmartHost = $HOST" "$TRUST" 'TlsSecurityLevel = verify' \
+		'ImmediateTimeout = 1'
+	began=$(date +%s%3N)
+	expect_exit "$max, silence" 0 sendmail -f alice@client.test \
+		bob@far.test <"$WORK/letter"
+	took=$(($(date +%s%3N) - began))
+	expect_silent "$max, silence"
+	check "$max, silence: the caller waits a second ($took ms)" \
+		test "$took" -ge 900 -a "$took" -lt 2200
+	check "$max, silence: kept meanwhile" test "$(count Queue)" = 1
+	check "$max, silence: a child marks it" wait_for 6 queue_empty
+	expect_file_has "$max, silence: sent" "$WORK/log" ' sent .*TLSv1'
+	check "$max, silence: it ends" wait_for 5 over
+	saw "$max, silence: the dialogue went on" 'tls C: QUIT'
+	saw "$max, silence: a proper end" ' E: end'
+	check "$max, silence: once" test "$(grep -c 'D: the secret' "$SEEN")" = 1
+	stop_server "$max, silence"
+done
+finish
