@@ -638,6 +638,11 @@ static void ended(struct session *s)
 	struct job *job = s->job;
 	bool in_transaction = s->in_transaction, used = s->messages > 0;
 
+	/* With TLS 1.3 a server refuses when for us the handshake is done. */
+	if (end.tls_failed && s->secure)
+		log_event(LOG_WARNING, NULL, "tls", "host", s->peer.host,
+			  "address", s->peer.address, "text", end.why.text,
+			  NULL);
 	hang_up(s);
 	s->last_peer = s->peer;
 	if (end.after_bdat) {

@@ -16,7 +16,7 @@ if [ -z "${NET_DIR:-}" ]; then
 	export BUILD
 	dir=$(mktemp -d)
 	leave() {
-		"$top/tests/net/down" "$dir"
+		"$top/tests/net/down" "$dir" >/dev/null 2>&1 || :
 		rm -rf "$dir"
 	}
 	trap leave EXIT
