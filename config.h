@@ -171,6 +171,12 @@
 #ifndef RACE_STAGGER_MS
 #define RACE_STAGGER_MS 250
 #endif
+/* Hops whose DNS questions are open at a time: a burst of several hundred
+ * overruns the socket buffer of a local resolver, and what is lost there costs
+ * a time-out. */
+#ifndef ASKING_MAX
+#define ASKING_MAX 64
+#endif
 /* MX tried in one attempt: a domain with more that are all down must not hold
  * a session for an hour. */
 #ifndef MX_TRIED_MAX

@@ -494,7 +494,8 @@ static void pump(void *ctx)
 	reap(d);
 	while ((hop = d->line) != NULL && !d->stopped) {
 		if (hop->state != HOP_FAILED &&
-		    d->nsessions + d->nasking >= d->max_sessions)
+		    (d->nsessions + d->nasking >= d->max_sessions ||
+		     d->nasking >= ASKING_MAX))
 			return;
 		if (now_mono() > until) {
 			engine_kick(d);		/* sessions first */

@@ -149,7 +149,7 @@ struct deliver {
 	size_t nwanted, wanted_cap;
 	uint64_t nqueued;
 	struct hop *line, **line_end;	/* hops that may get further */
-	unsigned nasking;		/* hops that ask DNS for their hosts */
+	unsigned nasking;		/* questions to DNS that are open */
 	uint64_t connections, transactions;
 	bool stopped;
 	int64_t stop_at;

@@ -31,7 +31,9 @@ static struct host *add_host(struct hop *hop, const char *name, bool literal,
 
 	hop->hosts = xreallocarray(hop->hosts, hop->nhosts + 1, sizeof *h);
 	h = &hop->hosts[hop->nhosts++];
-	*h = (struct host){ .literal = literal, .port = port };
+	/* RFC 8314 7.3: port 465 has TLS from the first octet. */
+	*h = (struct host){ .literal = literal, .port = port,
+			    .tls = port == 465 };
 	strlcpy(h->name, name, sizeof h->name);
 	return h;
 }
@@ -42,12 +44,14 @@ static void smart_hosts(struct hop *hop)
 {
 	const struct conf *c = hop->route.conf;
 	const struct smart_host *sh;
+	struct host *h;
 	size_t i;
 
 	for (i = 0; i < c->nsmart_hosts; i++) {
 		sh = &c->smart_host_list[i];
-		add_host(hop, sh->host, sh->literal, sh->port ? sh->port :
-			 sh->tls ? 465 : c->remote_port)->tls = sh->tls;
+		h = add_host(hop, sh->host, sh->literal, sh->port ? sh->port :
+			     sh->tls ? 465 : c->remote_port);
+		h->tls |= sh->tls;
 	}
 	hop->state = HOP_READY;
 }
@@ -214,6 +218,8 @@ static void addresses_known(void *ctx, const struct dns_answer *a)
 	struct host *h = &hop->hosts[i];
 
 	hop->query = NULL;
+	hop->d->nasking--;
+	engine_kick(hop->d);
 	h->addr = xcalloc(a->naddresses, sizeof *h->addr);
 	for (k = 0; k < a->naddresses; k++)
 		if (allowed(hop, &a->addresses[k]))
@@ -253,6 +259,7 @@ void hop_need_host(struct hop *hop, size_t i)
 	}
 	h->state = HOST_ASKING;
 	hop->asking = i;
+	hop->d->nasking++;
 	hop->query = dns_addresses(hop->d->dns, h->name,
 				   families[hop->route.conf->family],
 				   addresses_known, hop);
