@@ -421,6 +421,10 @@ static bool set_hosts(const struct confvalue *v, void *base, const char *text,
 			snprintf(why, CONFVALUE_WHY, "%s", bad);
 		if (bad)
 			return false;
+		/* RFC 8314 7.3: port 465 has TLS from the first octet. */
+		if (hosts[i].tls && !hosts[i].port)
+			hosts[i].port = 465;
+		hosts[i].tls |= hosts[i].port == 465;
 		hosts[i].host = confvalue_keep(xstrdup(host));
 	}
 	return true;

@@ -32,7 +32,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct smart_host {
 	const char *host;	/* a name, or an IP address without brackets */
 	bool literal;		/* an address: ask no DNS */
-	unsigned port;		/* 0: RemoteSmtpPort, or 465 where tls */
+	unsigned port;		/* 0: RemoteSmtpPort */
 	bool tls;		/* smtps://: TLS from the first octet */
 };
 

@@ -49,6 +49,7 @@ struct course {
 	struct deliver *engine;
 	bool one_transaction, local, remote;
 	int queue_errno;		/* why there is no queue */
+	bool handed_over;		/* engine and loop are a child's */
 };
 
 /* ---- who sends --------------------------------------------------------------- */
@@ -321,8 +322,7 @@ static int outlive(struct course *c)
 	if (child == 0) {
 		/* They are the child's now: closing them here would say
 		 * good-bye inside its TLS and stop its watches. */
-		c->engine = NULL;
-		c->loop = NULL;
+		c->handed_over = true;
 		return 0;
 	}
 	if (child == 1 && loop_after_fork(c->loop) != 0)
@@ -501,9 +501,11 @@ static void prepare(struct course *c)
 
 int submit(const struct submit *args)
 {
-	struct course c = { .args = args };
-	int status = find_sender(&c);
+	static struct course c;		/* a child's part outlives us in it */
+	int status;
 
+	c.args = args;
+	status = find_sender(&c);
 	if (status == 0 && args->nrcpt == 0 && !args->header_recipients) {
 		struct addr_list none = { 0 };
 		char error[256];
@@ -523,6 +525,8 @@ int submit(const struct submit *args)
 		status = dispatch(&c);
 	else if (status > 0 && !c.in.at_end)
 		message_drain(STDIN_FILENO);
+	if (c.handed_over)
+		return status;
 	if (c.engine)
 		deliver_close(c.engine);
 	loop_free(c.loop);

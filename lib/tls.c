@@ -484,6 +484,11 @@ static void say_protocol(struct tls *t, int reason)
 	const char *oldest = t->context->policy.min_protocol;
 
 	switch (reason) {
+	/* OpenSSL 3.0 has no name for this alert (RFC 8446 6.2). */
+	case SSL_AD_REASON_OFFSET + TLS13_AD_CERTIFICATE_REQUIRED:
+		cert_say(t->why, size, "%s says: certificate required "
+			 "(TlsCertFile)", t->host);
+		break;
 	case SSL_AD_REASON_OFFSET + SSL_AD_PROTOCOL_VERSION:
 		cert_say(t->why, size, "%s refuses TLS from %s on", t->host,
 			 oldest);

@@ -50,7 +50,7 @@ static void smart_hosts(struct hop *hop)
 	for (i = 0; i < c->nsmart_hosts; i++) {
 		sh = &c->smart_host_list[i];
 		h = add_host(hop, sh->host, sh->literal, sh->port ? sh->port :
-			     sh->tls ? 465 : c->remote_port);
+			     c->remote_port);
 		h->tls |= sh->tls;
 	}
 	hop->state = HOP_READY;
