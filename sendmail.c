@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -526,6 +527,7 @@ static void catch(int number)
 static void settle_process(struct cli *c)
 {
 	static const struct itimerval off;
+	static const struct rlimit no_core;
 	sigset_t none;
 	int fd;
 
@@ -539,6 +541,8 @@ static void settle_process(struct cli *c)
 	c->environ_list = environ;
 	environ = fixed_environment;
 	umask(007);
+	/* A core dump would hold passwords and other people's mail. */
+	setrlimit(RLIMIT_CORE, &no_core);
 	setitimer(ITIMER_REAL, &off, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
