@@ -1,0 +1,337 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
+#
+# TLS and AUTH against programs that are not ours: a real Exim (GnuTLS, its own
+# PLAIN, LOGIN and CRAM-MD5) that takes mail only after AUTH, and a real Postfix
+# that takes it only after STARTTLS.  Nothing is installed: both run from where
+# tests/deps unpacked them, in a directory of this test, on loopback.
+
+. "$(dirname "$0")/lib.sh"
+
+PEERS=$TOP/build/peers
+if [ ! -x "$PEERS/exim/usr/sbin/exim4" ]; then
+	skip 'Exim is not unpacked: tests/deps'
+	finish
+fi
+if ! command -v openssl >/dev/null; then
+	skip 'no certificates without the openssl command: tests/deps'
+	finish
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	skip 'a real Exim and a real Postfix need root'
+	finish
+fi
+# Exim looks up a user of its own, who is there only where it is installed: it
+# gets a passwd of its own, in a mount namespace.
+if ! unshare -m mount --bind /etc/passwd /etc/passwd 2>/dev/null; then
+	skip 'no mount namespace here: Exim finds no user'
+	finish
+fi
+export LC_ALL=C
+
+# ---- helpers ----------------------------------------------------------------
+
+libraries() {
+	find "$1" -name '*.so*' -exec dirname '{}' ';' | sort -u | tr '\n' ':'
+}
+free_port() {
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+# greets PORT 'words'
+greets() {
+	python3 -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
+s.settimeout(5)
+ok = s.recv(200).startswith(sys.argv[2].encode())
+s.sendall(b"QUIT\r\n")
+sys.exit(not ok)' "$1" "$2" 2>/dev/null
+}
+clean() { rm -rf "$ROOT" "$WORK/log"; }
+holds() { check "$1: $3 in $2" test "$(count "$2")" = "$3"; }
+has() { grep -Eq -e "$2" "$1"; }
+body() { tr -d '\r' <"$1" | sed '1,/^$/d'; }
+# same_text 'name' SENT RECEIVED: equal bodies but for the ends of lines.
+same_text() {
+	body "$2" >"$WORK/sent"
+	body "$3" >"$WORK/received"
+	check "$1: equal bodies" cmp "$WORK/sent" "$WORK/received"
+}
+# boxed FOLDER: how many came; taken 'name' FOLDER: the one, in $WORK/taken.
+boxed() { find "$1" -path '*/new/*' -type f 2>/dev/null | wc -l; }
+boxed_at_least() { [ "$(boxed "$1")" -ge "$2" ]; }
+taken() {
+	check "$1: delivered" wait_for 10 boxed_at_least "$2" 1
+	check "$1: once" test "$(boxed "$2")" = 1
+	: >"$WORK/taken"
+	find "$2" -path '*/new/*' -type f -exec mv '{}' "$WORK/taken" ';'
+}
+# waits 'name' 'reason': the message is in Queue and no report went.
+waits() {
+	holds "$1" Queue 1
+	holds "$1: no report" Badmail 0
+	holds "$1: no report" Drop 0
+	sendmail -bp | tr -s '\n ' '  ' >"$WORK/mailq"
+	expect_file_has "$1: mailq" "$WORK/mailq" "Deferred: .*$2"
+	expect_file_has "$1: log" "$WORK/log" " deferred .*$2"
+}
+
+printf 'Subject: hello\n\nthe text\n.a dot\n..two dots\n.\n\nFrom here\n' \
+	>"$WORK/letter"
+python3 - >"$WORK/large" <<'END'
+import random
+r = random.Random(2)
+print("Subject: large\n")
+for i in range(10000):
+    print(r.choice(("", ".", "..", "From ", "\t")) + "x" * r.randrange(200))
+END
+
+# ---- certificates -----------------------------------------------------------
+
+C=$WORK/certs
+mkdir "$C"
+printf '[req]\ndistinguished_name = dn\n[dn]\n' >"$C/cnf"
+ssl() { OPENSSL_CONF=$C/cnf openssl "$@" 2>>"$C/said"; }
+for who in ca strange; do
+	ssl ecparam -name prime256v1 -genkey -noout -out "$C/$who.key"
+	ssl req -x509 -new -key "$C/$who.key" -subj "/CN=$who" -days 10 \
+		-addext basicConstraints=critical,CA:TRUE -out "$C/$who.pem"
+done
+ssl ecparam -name prime256v1 -genkey -noout -out "$C/key"
+echo 'subjectAltName = DNS:localhost,IP:127.0.0.1' >"$C/ext"
+ssl req -new -key "$C/key" -subj /CN=localhost -out "$C/req"
+ssl x509 -req -in "$C/req" -CA "$C/ca.pem" -CAkey "$C/ca.key" -days 5 \
+	-set_serial 2 -extfile "$C/ext" -out "$C/good.pem"
+
+# ---- a real Exim --------------------------------------------------------------
+
+SECRET='geheim +W0rt=%'
+E=$WORK/exim
+uid=64103
+chmod 711 "$WORK"
+mkdir "$E" "$E/spool" "$E/logs" "$E/mail" "$E/tls"
+cp "$C/good.pem" "$C/key" "$E/tls"
+chown -R $uid "$E/spool" "$E/logs" "$E/mail" "$E/tls"
+chmod 600 "$E/tls/key"
+{
+	grep -v '^Debian-exim:' /etc/passwd
+	echo "Debian-exim:x:$uid:$uid::/nonexistent:/bin/sh"
+} >"$E/passwd"
+{
+	grep -v '^Debian-exim:' /etc/group
+	echo "Debian-exim:x:$uid:"
+} >"$E/group"
+# A copy has not the set-user-id bit, under which its libraries in the tree
+# would not be found.
+cp "$PEERS/exim/usr/sbin/exim4" "$E/exim4"
+chmod 755 "$E/exim4"
+EPORT=$(free_port)
+cat >"$E/conf" <<END
+exim_path = $E/exim4
+primary_hostname = mx.exim.test
+spool_directory = $E/spool
+log_file_path = $E/logs/%s
+log_selector = +smtp_no_mail +smtp_connection +received_recipients
+pid_file_path = $E/spool/pid
+keep_environment = LD_LIBRARY_PATH
+deliver_drop_privilege = true
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = $EPORT
+host_lookup =
+rfc1413_hosts =
+tls_advertise_hosts = *
+tls_certificate = $E/tls/good.pem
+tls_privatekey = $E/tls/key
+auth_advertise_hosts = \${if def:tls_in_cipher {*}}
+acl_smtp_rcpt = rcpt
+acl_smtp_data = accept
+begin acl
+rcpt:
+  accept authenticated = *
+  deny local_parts = carol
+    message = 530 5.7.0 Authentication required
+  deny message = relay not permitted
+begin routers
+all:
+  driver = accept
+  transport = keep
+begin transports
+keep:
+  driver = appendfile
+  directory = $E/mail
+  maildir_format
+  create_directory
+begin retry
+* * F,1h,10m
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = \${if and {{eq{\$auth2}{alice}}{eq{\$auth3}{$SECRET}}}}
+  server_set_id = \$auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = \${if and {{eq{\$auth1}{alice}}{eq{\$auth2}{$SECRET}}}}
+  server_set_id = \$auth1
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = \${if eq{\$auth1}{alice}{$SECRET}fail}
+  server_set_id = \$auth1
+END
+chmod 644 "$E/conf"
+# exec all the way, so that $! is the daemon.
+LD_LIBRARY_PATH=$(libraries "$PEERS/exim") unshare -m sh -ec '
+	mount --make-rprivate /
+	mount --bind "$0/passwd" /etc/passwd
+	mount --bind "$0/group" /etc/group
+	exec "$0/exim4" -C "$0/conf" -bdf -q1m' "$E" \
+	>"$E/out" 2>&1 </dev/null &
+exim=$!
+servers="$servers $exim"
+if ! wait_for 10 greets "$EPORT" '220 mx.exim.test ESMTP Exim'; then
+	bad 'Exim does not start'
+	show "$E/out"
+	[ ! -e "$E/logs/main" ] || show "$E/logs/main"
+	finish
+fi
+
+LOG=$E/logs/main
+printf '%s\nnot this\n' "$SECRET" >"$WORK/secret"
+printf 'x%s\n' "$SECRET" >"$WORK/wrong"
+chmod 600 "$WORK/secret" "$WORK/wrong"
+# exim_conf 'Key = value'...: as a careful administrator has it, and then those.
+exim_conf() {
+	clean
+	: >"$LOG"
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
+		"RoutePasswordFile = $WORK/secret" \
+		'TlsSecurityLevel = verify' "TlsCAFile = $C/ca.pem" "$@"
+}
+submit() {
+	what=$1 file=$2
+	shift 2
+	expect_exit "$what" 0 sendmail -i -f alice@client.test "$@" <"$file"
+	expect_silent "$what"
+}
+# logged 'name' 'regex': Exim's word may come a moment later.
+logged() {
+	wait_for 5 has "$LOG" "$2" || :
+	expect_file_has "$1: Exim's log" "$LOG" "$2"
+}
+# nothing 'name': Exim has accepted nothing.
+nothing() {
+	expect_file_lacks "$1: nothing accepted" "$LOG" ' <= '
+	check "$1: nothing delivered" test "$(boxed "$E/mail")" = 0
+}
+secret_kept() {
+	cat "$WORK/log" "$STDERR" "$STDOUT" >"$WORK/all"
+	check "$1: no password shown" test 0 = "$(grep -acF -e "$SECRET" \
+		-e "$(printf %s "$SECRET" | base64)" \
+		-e "$(printf '\0alice\0%s' "$SECRET" | base64)" "$WORK/all")"
+}
+
+for way in PLAIN=plain LOGIN=login CRAM-MD5=cram; do
+	about="Exim, ${way%=*}" driver=${way#*=}
+	exim_conf "AuthMechanisms = ${way%=*}"
+	submit "$about" "$WORK/letter" bob@far.test
+	holds "$about" Queue 0
+	taken "$about" "$E/mail"
+	same_text "$about" "$WORK/letter" "$WORK/taken"
+	expect_file_has "$about: by TLS and AUTH" "$WORK/taken" 'with esmtpsa'
+	logged "$about" \
+		" <= alice@client\.test .*P=esmtpsa X=TLS1\.[23]:.* A=$driver:alice"
+	submit "$about, large" "$WORK/large" bob@far.test
+	taken "$about, large" "$E/mail"
+	same_text "$about, large" "$WORK/large" "$WORK/taken"
+
+	# A wrong password is the administrator's trouble, not the sender's.
+	about="$about, wrong"
+	exim_conf "AuthMechanisms = ${way%=*}" "RoutePasswordFile = $WORK/wrong"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" '535 '
+	logged "$about" "$driver authenticator failed .*: 535 "
+	nothing "$about"
+	secret_kept "$about"
+	# It goes as soon as that is put right.
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
+		"RoutePasswordFile = $WORK/secret" "TlsCAFile = $C/ca.pem"
+	expect_exit "$about, put right" 0 sendmail -q
+	holds "$about, put right" Queue 0
+	taken "$about, put right" "$E/mail"
+	same_text "$about, put right" "$WORK/letter" "$WORK/taken"
+done
+
+# The strongest of the three is taken without being named.
+exim_conf
+submit 'Exim, unnamed' "$WORK/letter" bob@far.test
+taken 'Exim, unnamed' "$E/mail"
+logged 'Exim, unnamed' ' <= .* A=cram:alice'
+exim_conf 'AuthMechanisms = SCRAM-SHA-256'
+submit 'Exim, not offered' "$WORK/letter" bob@far.test
+waits 'Exim, not offered' 'none will do of: '
+nothing 'Exim, not offered'
+exim_conf 'RouteUserName = mallory'
+submit 'Exim, another user' "$WORK/letter" bob@far.test
+waits 'Exim, another user' '535 '
+nothing 'Exim, another user'
+
+# Without a user it is Exim's to say: its words reach the caller.
+bare() {
+	clean
+	: >"$LOG"
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'TlsSecurityLevel = verify' \
+		"TlsCAFile = $C/ca.pem"
+}
+bare
+expect_exit 'no user, 550' 67 sendmail -i -f alice@client.test bob@far.test \
+	<"$WORK/letter"
+expect_file_has 'no user, 550: told' "$STDERR" '<bob@far\.test>: 550 .*relay not permitted'
+holds 'no user, 550' Queue 0
+logged 'no user, 550' 'X=TLS1.* rejected RCPT <bob@far\.test>'
+nothing 'no user, 550'
+# XXX carol
+bare
+expect_exit 'no user, 530' 77 sendmail -i -f alice@client.test carol@far.test \
+	<"$WORK/letter"
+show "$STDERR"; sendmail -bp; cat "$WORK/log"; cat "$LOG"
+nothing 'no user, 530'
+
+# ---- who is not trusted gets nothing ------------------------------------------
+
+exim_conf "TlsCAFile = $C/strange.pem"
+submit 'wrong CA' "$WORK/letter" bob@far.test
+waits 'wrong CA' 'not trusted here'
+logged 'wrong CA' 'TLS error|no MAIL in'
+expect_file_lacks 'wrong CA: no AUTH, no EHLO in TLS' "$LOG" \
+	'AUTH|STARTTLS,.*EHLO|A=|rejected'
+nothing 'wrong CA'; cat "$LOG"
+exim_conf "TlsCAFile = $C/strange.pem" 'RouteUserName =' 'RoutePasswordFile ='
+submit 'wrong CA, no user' "$WORK/letter" bob@far.test
+waits 'wrong CA, no user' 'not trusted here'
+expect_file_lacks 'wrong CA, no user: no MAIL, no RCPT' "$LOG" rejected
+nothing 'wrong CA, no user'
+
+# ---- a run: one connection, one AUTH ------------------------------------------
+
+exim_conf 'MaxOutConnectionsPerDomain = 1'
+for who in one two three four five; do
+	submit "a run, $who" "$WORK/letter" -odq "$who@far.test"
+done
+holds 'a run, before' Queue 5
+expect_exit 'a run' 0 sendmail -q
+holds 'a run' Queue 0
+check 'a run: five came' wait_for 10 boxed_at_least "$E/mail" 5
+check 'a run: five, each with AUTH' test \
+	"$(grep -c ' <= .*P=esmtpsa.* A=cram:alice' "$LOG")" = 5
+check 'a run: one connection' test \
+	"$(grep -c 'SMTP connection from \[127.*TCP/IP conn' "$LOG")" = 1
+kill "$exim"
+wait "$exim" 2>/dev/null || :
+finish
