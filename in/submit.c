@@ -229,34 +229,10 @@ static void told(void *ctx, const struct deliver_record *r)
 {
 	struct course *c = ctx;
 
-	switch (r->what) {
-	case DELIVER_FATE:
+	if (r->what == DELIVER_FATE)
 		settle_fate(c->st, r);
-		break;
-	case DELIVER_HOST:
-		log_event(LOG_INFO, c->m->id, "host", "hop", r->hop, "host",
-			  r->host, "address", r->address, "reply",
-			  r->reply.text, NULL);
-		break;
-	case DELIVER_NO_BDAT:
-		state_set_no_bdat(r->host, now_real());
-		break;
-	case DELIVER_DOWN:
-		state_set_down(r->key, now_real());
-		break;
-	case DELIVER_UP:
-		state_set_up(r->key);
-		break;
-	case DELIVER_WANT:
-	case DELIVER_DONE:
-		break;
-	}
-}
-
-static bool no_bdat(void *ctx, const char *host)
-{
-	(void)ctx;
-	return state_no_bdat(host, now_real());
+	else
+		state_learn(r, c->m->id);
 }
 
 /* A hop that kept a caller waiting for nothing is left to the queue run for
@@ -279,7 +255,8 @@ static void turn(struct course *c, int64_t until)
 static void attempt(struct course *c, unsigned seconds)
 {
 	struct deliver_setup setup = {
-		.immediate = seconds != 0, .tell = told, .no_bdat = no_bdat,
+		.immediate = seconds != 0, .tell = told,
+		.no_bdat = state_answer_no_bdat,
 		.known_down = seconds != 0 ? known_down : NULL,
 		.ctx = c, .verbose = conf()->verbose && seconds != 0,
 	};

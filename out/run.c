@@ -194,27 +194,10 @@ static void told(void *ctx, const struct deliver_record *rec)
 		if ((u = find(r, rec->n)) != NULL)
 			finish(r, u);
 		break;
-	case DELIVER_HOST:
-		log_event(LOG_INFO, NULL, "host", "hop", rec->hop, "host",
-			  rec->host, "address", rec->address, "reply",
-			  rec->reply.text, NULL);
-		break;
-	case DELIVER_NO_BDAT:
-		state_set_no_bdat(rec->host, now_real());
-		break;
-	case DELIVER_DOWN:
-		state_set_down(rec->key, now_real());
-		break;
-	case DELIVER_UP:
-		state_set_up(rec->key);
+	default:
+		state_learn(rec, NULL);
 		break;
 	}
-}
-
-static bool no_bdat(void *ctx, const char *host)
-{
-	(void)ctx;
-	return state_no_bdat(host, now_real());
 }
 
 /* The first next hop of a due message into the engine's books.  A message
@@ -310,7 +293,8 @@ static void recover_others(time_t now)
 int run_once(bool flush)
 {
 	struct run r = { .now = now_real(), .flush = flush };
-	struct deliver_setup setup = { .tell = told, .no_bdat = no_bdat,
+	struct deliver_setup setup = { .tell = told,
+				       .no_bdat = state_answer_no_bdat,
 				       .verbose = conf()->verbose, .ctx = &r };
 	size_t i;
 

@@ -223,3 +223,34 @@ void state_set_up(const char *key)
 		forget("unreached");
 	}
 }
+
+/* ---- for the engine's callers ------------------------------------------------ */
+
+void state_learn(const struct deliver_record *r, const char *id)
+{
+	switch (r->what) {
+	case DELIVER_HOST:
+		log_event(LOG_INFO, id, "host", "hop", r->hop, "host", r->host,
+			  "address", r->address, "reply", r->reply.text, NULL);
+		break;
+	case DELIVER_NO_BDAT:
+		state_set_no_bdat(r->host, now_real());
+		break;
+	case DELIVER_DOWN:
+		state_set_down(r->key, now_real());
+		break;
+	case DELIVER_UP:
+		state_set_up(r->key);
+		break;
+	case DELIVER_WANT:
+	case DELIVER_FATE:
+	case DELIVER_DONE:
+		break;
+	}
+}
+
+bool state_answer_no_bdat(void *ctx, const char *host)
+{
+	(void)ctx;
+	return state_no_bdat(host, now_real());
+}

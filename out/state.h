@@ -8,6 +8,8 @@
 #ifndef OUT_STATE_H
 #define OUT_STATE_H
 
+#include "out/deliver.h"
+
 #include <stdbool.h>
 #include <time.h>
 
@@ -25,5 +27,11 @@ void state_set_no_bdat(const char *host, time_t now);
 bool state_is_down(const char *key, time_t now);
 void state_set_down(const char *key, time_t now);
 void state_set_up(const char *key);
+
+/* For the engine's callers: what a record says of hosts (DELIVER_HOST, DOWN,
+ * UP, NO_BDAT) is logged and kept; id is the message's or NULL.  And the
+ * engine's question deliver_setup.no_bdat. */
+void state_learn(const struct deliver_record *r, const char *id);
+bool state_answer_no_bdat(void *ctx, const char *host);
 
 #endif
