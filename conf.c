@@ -188,7 +188,8 @@ static const struct confrow table[] = {
   .help = "The servers that take mail for other domains, tried in this order.",
   .why = "The forms are host, host:port, [ip], [ip]:port and [IPv6:ip], each "
 	 "with smtps:// before it where the server wants TLS from the first "
-	 "octet (port 465 if none is given; port 465 is always so). Address records are looked up, never MX." },
+	 "octet (port 465 if none is given; port 465 is always so). "
+	 "Address records are looked up, never MX." },
 { "SmartHostType", R(number, smart_host_type, 0, 2), .def = "0",
   .shown = "2 where SmartHost is set, else 0", .flags = CONF_DOMAIN, .iis = "0",
   .help = "0: SmartHost is not used; 1: direct first, SmartHost where that "

@@ -43,8 +43,9 @@
  * One mark is one byte's difference for x-received (receiver, received); a
  * torn x-returned is neither word, and any other spelling means waiting (or,
  * should its last byte alone have landed, x-received: harmless, 9 came
- * first).  So a torn mark can only repeat, never lose.  After 5 the file never grows, so a
- * full disk cannot stop a mark.  x-status is free text and decides nothing.
+ * first).  So a torn mark can only repeat, never lose.  After 5 the file never
+ * grows, so a full disk cannot stop a mark.  x-status is free text and decides
+ * nothing.
  *
  * Locks are flock on the inode, never waited for; after a lock the name is
  * checked to be this inode still, because another process may have renamed or
@@ -53,10 +54,12 @@
  *
  * Not promised: order, and no second copy where we were killed between a
  * server's reply and 7; nor no second report where we were killed between 9
- * and 10 and the first has been delivered by then (EEXIST needs it to stand).  Assumed of the system: rename is atomic, fsync of a
- * file keeps its contents, fsync of a directory its names; EINVAL from the
- * latter means a file system that has none.  A failed fsync is not tried
- * again: the kernel may have thrown the pages away and say yes the next time.
+ * and 10 and the first has been delivered by then (EEXIST needs it to stand).
+ *
+ * Assumed of the system: rename is atomic, fsync of a file keeps its contents,
+ * fsync of a directory its names; EINVAL from the latter means a file system
+ * that has none.  A failed fsync is not tried again: the kernel may have
+ * thrown the pages away and say yes the next time.
  *
  * tests/crash cuts the power after every system call of each of these courses
  * and asks for the promise.

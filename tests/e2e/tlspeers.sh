@@ -187,6 +187,7 @@ cram:
 END
 chmod 644 "$E/conf"
 # exec all the way, so that $! is the daemon.
+# shellcheck disable=SC2016 # the inner shell's
 LD_LIBRARY_PATH=$(libraries "$PEERS/exim") unshare -m sh -ec '
 	mount --make-rprivate /
 	mount --bind "$0/passwd" /etc/passwd
@@ -262,7 +263,7 @@ for way in PLAIN=plain LOGIN=login CRAM-MD5=cram; do
 	# It goes as soon as that is put right.
 	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
 		"RoutePasswordFile = $WORK/secret" "TlsCAFile = $C/ca.pem"
-	expect_exit "$about, put right" 0 sendmail -q
+	expect_exit "$about, put right" 0 sendmail -q --flush
 	holds "$about, put right" Queue 0
 	taken "$about, put right" "$E/mail"
 	same_text "$about, put right" "$WORK/letter" "$WORK/taken"
@@ -292,15 +293,16 @@ bare() {
 bare
 expect_exit 'no user, 550' 67 sendmail -i -f alice@client.test bob@far.test \
 	<"$WORK/letter"
-expect_file_has 'no user, 550: told' "$STDERR" '<bob@far\.test>: 550 .*relay not permitted'
+expect_file_has 'no user, 550: told' "$STDERR" \
+	'<bob@far\.test>: 550 .*relay not permitted'
 holds 'no user, 550' Queue 0
 logged 'no user, 550' 'X=TLS1.* rejected RCPT <bob@far\.test>'
 nothing 'no user, 550'
-# XXX carol
+# With 530 it is again the administrator's trouble: a user is missing.
 bare
-expect_exit 'no user, 530' 77 sendmail -i -f alice@client.test carol@far.test \
-	<"$WORK/letter"
-show "$STDERR"; sendmail -bp; cat "$WORK/log"; cat "$LOG"
+submit 'no user, 530' "$WORK/letter" carol@far.test
+waits 'no user, 530' '530 5\.7\.0 Authentication required'
+logged 'no user, 530' 'X=TLS1.* rejected RCPT <carol@far\.test>'
 nothing 'no user, 530'
 
 # ---- who is not trusted gets nothing ------------------------------------------
@@ -308,14 +310,12 @@ nothing 'no user, 530'
 exim_conf "TlsCAFile = $C/strange.pem"
 submit 'wrong CA' "$WORK/letter" bob@far.test
 waits 'wrong CA' 'not trusted here'
-logged 'wrong CA' 'TLS error|no MAIL in'
-expect_file_lacks 'wrong CA: no AUTH, no EHLO in TLS' "$LOG" \
-	'AUTH|STARTTLS,.*EHLO|A=|rejected'
-nothing 'wrong CA'; cat "$LOG"
+logged 'wrong CA: nothing after it' 'no MAIL in .* C=EHLO,STARTTLS$'
+nothing 'wrong CA'
 exim_conf "TlsCAFile = $C/strange.pem" 'RouteUserName =' 'RoutePasswordFile ='
 submit 'wrong CA, no user' "$WORK/letter" bob@far.test
 waits 'wrong CA, no user' 'not trusted here'
-expect_file_lacks 'wrong CA, no user: no MAIL, no RCPT' "$LOG" rejected
+logged 'wrong CA, no user: nothing after it' 'no MAIL in .* C=EHLO,STARTTLS$'
 nothing 'wrong CA, no user'
 
 # ---- a run: one connection, one AUTH ------------------------------------------
@@ -334,4 +334,163 @@ check 'a run: one connection' test \
 	"$(grep -c 'SMTP connection from \[127.*TCP/IP conn' "$LOG")" = 1
 kill "$exim"
 wait "$exim" 2>/dev/null || :
+
+# ---- a real Postfix -----------------------------------------------------------
+
+TREE=$PEERS/postfix
+DAEMONS=$TREE/usr/lib/postfix/sbin
+lacks=
+for user in news games nobody; do
+	id "$user" >/dev/null 2>&1 || lacks="$lacks $user"
+done
+if [ ! -x "$DAEMONS/master" ]; then
+	skip 'Postfix is not unpacked: tests/deps'
+	finish
+fi
+if [ -n "$lacks" ]; then
+	skip "a real Postfix needs the users$lacks"
+	finish
+fi
+LIBRARIES=$(libraries "$TREE")
+# Its users are any two that every Debian has, as in postfix.sh.
+P=$WORK/postfix
+mkdir "$P" "$P/etc" "$P/spool" "$P/data" "$P/box"
+cp "$C/good.pem" "$C/ca.pem" "$C/key" "$P/etc"
+chown news "$P/data"
+chown nobody "$P/box"
+for folder in active bounce corrupt defer deferred flush hold incoming \
+	maildrop private public saved trace; do
+	mkdir -m 700 "$P/spool/$folder"
+	chown news "$P/spool/$folder"
+done
+mkdir "$P/spool/pid"
+chgrp games "$P/spool/maildrop" "$P/spool/public"
+chmod 730 "$P/spool/maildrop"
+chmod 710 "$P/spool/public"
+cat >"$P/etc/main.cf" <<END
+compatibility_level = 3.6
+queue_directory = $P/spool
+data_directory = $P/data
+daemon_directory = $DAEMONS
+command_directory = $TREE/usr/sbin
+sendmail_path = $TREE/usr/sbin/sendmail
+mailq_path = $TREE/usr/sbin/sendmail
+newaliases_path = $TREE/usr/sbin/sendmail
+meta_directory = $P/etc
+shlib_directory = $TREE/usr/lib/postfix
+import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
+ POSTLOG_HOSTNAME LD_LIBRARY_PATH=$LIBRARIES
+maillog_file = $P/log
+maillog_file_prefixes = /
+mail_owner = news
+setgid_group = games
+default_privs = nobody
+myhostname = relay.test
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+local_recipient_maps =
+local_transport = error:none here
+virtual_mailbox_domains = far.test
+virtual_mailbox_base = $P/box
+virtual_mailbox_maps = static:bob/
+virtual_uid_maps = static:$(id -u nobody)
+virtual_gid_maps = static:$(id -g nobody)
+smtpd_tls_cert_file = $P/etc/good.pem
+smtpd_tls_key_file = $P/etc/key
+smtpd_tls_CAfile = $P/etc/ca.pem
+smtpd_tls_security_level = encrypt
+smtpd_tls_loglevel = 1
+smtpd_tls_received_header = yes
+END
+PPORT=$(free_port) SPORT=$(free_port) KPORT=$(free_port)
+cat >"$P/etc/master.cf" <<END
+127.0.0.1:$PPORT inet n - n - - smtpd
+127.0.0.1:$SPORT inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+127.0.0.1:$KPORT inet n - n - - smtpd
+  -o smtpd_tls_req_ccert=yes
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+END
+# In a process group of its own, which it ends as a whole.
+LD_LIBRARY_PATH=$LIBRARIES setsid "$DAEMONS/master" -c "$P/etc" -d \
+	>"$P/stdout" 2>&1 </dev/null &
+postfix=$!
+servers="$servers $postfix"
+if ! wait_for 10 greets "$PPORT" '220 relay.test ESMTP Postfix'; then
+	bad 'Postfix does not start'
+	show "$P/stdout"
+	[ ! -e "$P/log" ] || show "$P/log"
+	finish
+fi
+# postfix_conf HOST 'Key = value'...
+postfix_conf() {
+	host=$1
+	shift
+	clean
+	write_conf "SmartHost = $host" 'TlsSecurityLevel = verify' \
+		"TlsCAFile = $C/ca.pem" "$@"
+}
+# arrives 'name' HOST 'Key = value'...: over TLS, whole.
+arrives() {
+	about=$1
+	shift
+	for kind in letter large; do
+		postfix_conf "$@"
+		submit "$about, $kind" "$WORK/$kind" bob@far.test
+		holds "$about, $kind" Queue 0
+		taken "$about, $kind" "$P/box"
+		same_text "$about, $kind" "$WORK/$kind" "$WORK/taken"
+		expect_file_has "$about, $kind: by TLS" "$WORK/taken" \
+			'using TLSv1\.[23] with cipher'
+	done
+}
+# stays 'name' 'reason' HOST 'Key = value'...: it waits, and never came.
+stays() {
+	about=$1 reason=$2
+	shift 2
+	postfix_conf "$@"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" "$reason"
+}
+HERE=127.0.0.1:$PPORT
+arrives 'Postfix' "$HERE"
+arrives 'Postfix, encrypt' "$HERE" 'TlsSecurityLevel = encrypt'
+arrives 'Postfix, smtps' "smtps://127.0.0.1:$SPORT"
+arrives 'Postfix, our certificate' "127.0.0.1:$KPORT" \
+	"TlsCertFile = $C/good.pem" "TlsKeyFile = $C/key"
+accepted=$(grep -c 'cleanup.*message-id=' "$P/log")
+check 'Postfix: eight came' test "$accepted" = 8
+stays 'Postfix, none' '530 5\.7\.0 Must issue a STARTTLS' "$HERE" \
+	'TlsSecurityLevel = none' 'SmtpOutboundCommandSupportOptions = -PIPELINING'
+# Before STARTTLS it reads what follows a refused BDAT as commands, against RFC
+# 3030, and says so last: then those are the words.
+stays 'Postfix, none, at once' \
+	'(530 5\.7\.0 Must issue a STARTTLS|unexpected words at BDAT: 221 )' \
+	"$HERE" 'TlsSecurityLevel = none'
+stays 'Postfix, wrong CA' 'not trusted here' "$HERE" \
+	"TlsCAFile = $C/strange.pem"
+stays 'Postfix, smtps, wrong CA' 'not trusted here' \
+	"smtps://127.0.0.1:$SPORT" "TlsCAFile = $C/strange.pem"
+# Without Cyrus' modules it offers no AUTH: a user must not be forgotten.
+stays 'Postfix, a user' '534 5\.7\.9 AUTH must be' "$HERE" \
+	'RouteUserName = alice' "RoutePasswordFile = $WORK/secret"
+check 'Postfix: none of those came' test "$accepted" = \
+	"$(grep -c 'cleanup.*message-id=' "$P/log")"
+kill "$postfix"
+wait "$postfix" 2>/dev/null || :
 finish
