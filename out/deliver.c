@@ -437,6 +437,19 @@ static void drain(struct hop *hop)
 	hop_kick(hop);
 }
 
+/* Is it worth another connection?  To be connected and greeted takes as long
+ * as two messages: a session that is there has carried them by then. */
+static bool worth_one_more(const struct hop *hop)
+{
+	size_t backlog = hop->qlen;
+	const struct job *job;
+
+	for (job = hop->jobs; job && backlog <= 2 * hop->sessions;
+	     job = job->next)
+		backlog++;
+	return hop->sessions == 0 || backlog > 2 * hop->sessions;
+}
+
 /* One more session for this hop, if it may have one.  Until the first was up
  * there is no second: a dead host must cost one time-out, not twenty. */
 static bool one_more(struct hop *hop)
@@ -452,7 +465,8 @@ static bool one_more(struct hop *hop)
 			session_take(s, job);
 			return true;
 		}
-	if ((most && hop->sessions >= most) || (!hop->proven && hop->sessions))
+	if ((most && hop->sessions >= most) ||
+	    (!hop->proven && hop->sessions) || !worth_one_more(hop))
 		return false;
 	job = hop_next_job(hop);
 	if (!job)

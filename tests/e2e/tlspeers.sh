@@ -195,7 +195,17 @@ LD_LIBRARY_PATH=$(libraries "$PEERS/exim") unshare -m sh -ec '
 	exec "$0/exim4" -C "$0/conf" -bdf -q1m' "$E" \
 	>"$E/out" 2>&1 </dev/null &
 exim=$!
-servers="$servers $exim"
+# It is ended when its children are: they would make their directories anew.
+no_exim() {
+	! find /proc/[0-9]*/exe -maxdepth 0 -lname "$E/exim4*" 2>/dev/null |
+		grep -q .
+}
+end_exim() {
+	kill "$exim" 2>/dev/null || :
+	wait "$exim" 2>/dev/null || :
+	wait_for 5 no_exim || :
+}
+trap 'end_exim; cleanup' EXIT
 if ! wait_for 10 greets "$EPORT" '220 mx.exim.test ESMTP Exim'; then
 	bad 'Exim does not start'
 	show "$E/out"
@@ -332,8 +342,9 @@ check 'a run: five, each with AUTH' test \
 	"$(grep -c ' <= .*P=esmtpsa.* A=cram:alice' "$LOG")" = 5
 check 'a run: one connection' test \
 	"$(grep -c 'SMTP connection from \[127.*TCP/IP conn' "$LOG")" = 1
-kill "$exim"
-wait "$exim" 2>/dev/null || :
+end_exim
+check 'Exim is ended' no_exim
+trap cleanup EXIT
 
 # ---- a real Postfix -----------------------------------------------------------
 
@@ -486,7 +497,7 @@ stays 'Postfix, wrong CA' 'not trusted here' "$HERE" \
 	"TlsCAFile = $C/strange.pem"
 stays 'Postfix, smtps, wrong CA' 'not trusted here' \
 	"smtps://127.0.0.1:$SPORT" "TlsCAFile = $C/strange.pem"
-# Without Cyrus' modules it offers no AUTH: a user must not be forgotten.
+# It offers no AUTH here: a user must not be forgotten.
 stays 'Postfix, a user' '534 5\.7\.9 AUTH must be' "$HERE" \
 	'RouteUserName = alice' "RoutePasswordFile = $WORK/secret"
 check 'Postfix: none of those came' test "$accepted" = \

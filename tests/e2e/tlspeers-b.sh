@@ -1,0 +1,580 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
+#
+# TLS and AUTH against programs that are not ours: a real Exim (GnuTLS, its own
+# PLAIN, LOGIN and CRAM-MD5) that takes mail only after AUTH, and a real Postfix
+# that takes it only after STARTTLS.  Nothing is installed: both run from where
+# tests/deps unpacked them, in a directory of this test, on loopback.
+
+. "$(dirname "$0")/lib.sh"
+
+PEERS=$TOP/build/peers
+if [ ! -x "$PEERS/exim/usr/sbin/exim4" ]; then
+	skip 'Exim is not unpacked: tests/deps'
+	finish
+fi
+if ! command -v openssl >/dev/null; then
+	skip 'no certificates without the openssl command: tests/deps'
+	finish
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	skip 'a real Exim and a real Postfix need root'
+	finish
+fi
+# Exim looks up a user of its own, who is there only where it is installed: it
+# gets a passwd of its own, in a mount namespace.
+if ! unshare -m mount --bind /etc/passwd /etc/passwd 2>/dev/null; then
+	skip 'no mount namespace here: Exim finds no user'
+	finish
+fi
+export LC_ALL=C
+
+# ---- helpers ----------------------------------------------------------------
+
+libraries() {
+	find "$1" -name '*.so*' -exec dirname '{}' ';' | sort -u | tr '\n' ':'
+}
+free_port() {
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+# greets PORT 'words'
+greets() {
+	python3 -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
+s.settimeout(5)
+ok = s.recv(200).startswith(sys.argv[2].encode())
+s.sendall(b"QUIT\r\n")
+sys.exit(not ok)' "$1" "$2" 2>/dev/null
+}
+clean() { rm -rf "$ROOT" "$WORK/log"; }
+holds() { check "$1: $3 in $2" test "$(count "$2")" = "$3"; }
+has() { grep -Eq -e "$2" "$1"; }
+body() { tr -d '\r' <"$1" | sed '1,/^$/d'; }
+# same_text 'name' SENT RECEIVED: equal bodies but for the ends of lines.
+same_text() {
+	body "$2" >"$WORK/sent"
+	body "$3" >"$WORK/received"
+	check "$1: equal bodies" cmp "$WORK/sent" "$WORK/received"
+}
+# boxed FOLDER: how many came; taken 'name' FOLDER: the one, in $WORK/taken.
+boxed() { find "$1" -path '*/new/*' -type f 2>/dev/null | wc -l; }
+boxed_at_least() { [ "$(boxed "$1")" -ge "$2" ]; }
+taken() {
+	check "$1: delivered" wait_for 10 boxed_at_least "$2" 1
+	check "$1: once" test "$(boxed "$2")" = 1
+	: >"$WORK/taken"
+	find "$2" -path '*/new/*' -type f -exec mv '{}' "$WORK/taken" ';'
+}
+# waits 'name' 'reason': the message is in Queue and no report went.
+waits() {
+	holds "$1" Queue 1
+	holds "$1: no report" Badmail 0
+	holds "$1: no report" Drop 0
+	sendmail -bp | tr -s '\n ' '  ' >"$WORK/mailq"
+	expect_file_has "$1: mailq" "$WORK/mailq" "Deferred: .*$2"
+	expect_file_has "$1: log" "$WORK/log" " deferred .*$2"
+}
+
+printf 'Subject: hello\n\nthe text\n.a dot\n..two dots\n.\n\nFrom here\n' \
+	>"$WORK/letter"
+python3 - >"$WORK/large" <<'END'
+import random
+r = random.Random(2)
+print("Subject: large\n")
+for i in range(10000):
+    print(r.choice(("", ".", "..", "From ", "\t")) + "x" * r.randrange(200))
+END
+
+# ---- certificates -----------------------------------------------------------
+
+C=$WORK/certs
+mkdir "$C"
+printf '[req]\ndistinguished_name = dn\n[dn]\n' >"$C/cnf"
+ssl() { OPENSSL_CONF=$C/cnf openssl "$@" 2>>"$C/said"; }
+for who in ca strange; do
+	ssl ecparam -name prime256v1 -genkey -noout -out "$C/$who.key"
+	ssl req -x509 -new -key "$C/$who.key" -subj "/CN=$who" -days 10 \
+		-addext basicConstraints=critical,CA:TRUE -out "$C/$who.pem"
+done
+ssl ecparam -name prime256v1 -genkey -noout -out "$C/key"
+echo 'subjectAltName = DNS:localhost,IP:127.0.0.1' >"$C/ext"
+ssl req -new -key "$C/key" -subj /CN=localhost -out "$C/req"
+ssl x509 -req -in "$C/req" -CA "$C/ca.pem" -CAkey "$C/ca.key" -days 5 \
+	-set_serial 2 -extfile "$C/ext" -out "$C/good.pem"
+
+# ---- a real Exim --------------------------------------------------------------
+
+SECRET='geheim +W0rt=%'
+E=$WORK/exim
+uid=64103
+chmod 711 "$WORK"
+mkdir "$E" "$E/spool" "$E/logs" "$E/mail" "$E/tls"
+cp "$C/good.pem" "$C/key" "$E/tls"
+chown -R $uid "$E/spool" "$E/logs" "$E/mail" "$E/tls"
+chmod 600 "$E/tls/key"
+{
+	grep -v '^Debian-exim:' /etc/passwd
+	echo "Debian-exim:x:$uid:$uid::/nonexistent:/bin/sh"
+} >"$E/passwd"
+{
+	grep -v '^Debian-exim:' /etc/group
+	echo "Debian-exim:x:$uid:"
+} >"$E/group"
+# A copy has not the set-user-id bit, under which its libraries in the tree
+# would not be found.
+cp "$PEERS/exim/usr/sbin/exim4" "$E/exim4"
+chmod 755 "$E/exim4"
+EPORT=$(free_port)
+cat >"$E/conf" <<END
+exim_path = $E/exim4
+primary_hostname = mx.exim.test
+spool_directory = $E/spool
+log_file_path = $E/logs/%s
+log_selector = +smtp_no_mail +smtp_connection +received_recipients
+pid_file_path = $E/spool/pid
+keep_environment = LD_LIBRARY_PATH
+deliver_drop_privilege = true
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = $EPORT
+host_lookup =
+rfc1413_hosts =
+tls_advertise_hosts = *
+tls_certificate = $E/tls/good.pem
+tls_privatekey = $E/tls/key
+auth_advertise_hosts = \${if def:tls_in_cipher {*}}
+acl_smtp_rcpt = rcpt
+acl_smtp_data = accept
+begin acl
+rcpt:
+  accept authenticated = *
+  deny local_parts = carol
+    message = 530 5.7.0 Authentication required
+  deny message = relay not permitted
+begin routers
+all:
+  driver = accept
+  transport = keep
+begin transports
+keep:
+  driver = appendfile
+  directory = $E/mail
+  maildir_format
+  create_directory
+begin retry
+* * F,1h,10m
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = \${if and {{eq{\$auth2}{alice}}{eq{\$auth3}{$SECRET}}}}
+  server_set_id = \$auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = \${if and {{eq{\$auth1}{alice}}{eq{\$auth2}{$SECRET}}}}
+  server_set_id = \$auth1
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = \${if eq{\$auth1}{alice}{$SECRET}fail}
+  server_set_id = \$auth1
+END
+chmod 644 "$E/conf"
+# exec all the way, so that $! is the daemon.
+# shellcheck disable=SC2016 # the inner shell's
+LD_LIBRARY_PATH=$(libraries "$PEERS/exim") unshare -m sh -ec '
+	mount --make-rprivate /
+	mount --bind "$0/passwd" /etc/passwd
+	mount --bind "$0/group" /etc/group
+	exec "$0/exim4" -C "$0/conf" -bdf -q1m' "$E" \
+	>"$E/out" 2>&1 </dev/null &
+exim=$!
+# It is ended when its children are: they would make their directories anew.
+no_exim() {
+	! find /proc/[0-9]*/exe -maxdepth 0 -lname "$E/exim4*" 2>/dev/null |
+		grep -q .
+}
+end_exim() {
+	kill "$exim" 2>/dev/null || :
+	wait "$exim" 2>/dev/null || :
+	wait_for 5 no_exim || :
+}
+trap 'end_exim; cleanup' EXIT
+if ! wait_for 10 greets "$EPORT" '220 mx.exim.test ESMTP Exim'; then
+	bad 'Exim does not start'
+	show "$E/out"
+	[ ! -e "$E/logs/main" ] || show "$E/logs/main"
+	finish
+fi
+
+LOG=$E/logs/main
+printf '%s\nnot this\n' "$SECRET" >"$WORK/secret"
+printf 'x%s\n' "$SECRET" >"$WORK/wrong"
+chmod 600 "$WORK/secret" "$WORK/wrong"
+# exim_conf 'Key = value'...: as a careful administrator has it, and then those.
+exim_conf() {
+	clean
+	: >"$LOG"
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
+		"RoutePasswordFile = $WORK/secret" \
+		'TlsSecurityLevel = verify' "TlsCAFile = $C/ca.pem" "$@"
+}
+submit() {
+	what=$1 file=$2
+	shift 2
+	expect_exit "$what" 0 sendmail -i -f alice@client.test "$@" <"$file"
+	expect_silent "$what"
+}
+# logged 'name' 'regex': Exim's word may come a moment later.
+logged() {
+	wait_for 5 has "$LOG" "$2" || :
+	expect_file_has "$1: Exim's log" "$LOG" "$2"
+}
+# nothing 'name': Exim has accepted nothing.
+nothing() {
+	expect_file_lacks "$1: nothing accepted" "$LOG" ' <= '
+	check "$1: nothing delivered" test "$(boxed "$E/mail")" = 0
+}
+secret_kept() {
+	cat "$WORK/log" "$STDERR" "$STDOUT" >"$WORK/all"
+	check "$1: no password shown" test 0 = "$(grep -acF -e "$SECRET" \
+		-e "$(printf %s "$SECRET" | base64)" \
+		-e "$(printf '\0alice\0%s' "$SECRET" | base64)" "$WORK/all")"
+}
+
+for way in; do
+	about="Exim, ${way%=*}" driver=${way#*=}
+	exim_conf "AuthMechanisms = ${way%=*}"
+	submit "$about" "$WORK/letter" bob@far.test
+	holds "$about" Queue 0
+	taken "$about" "$E/mail"
+	same_text "$about" "$WORK/letter" "$WORK/taken"
+	expect_file_has "$about: by TLS and AUTH" "$WORK/taken" 'with esmtpsa'
+	logged "$about" \
+		" <= alice@client\.test .*P=esmtpsa X=TLS1\.[23]:.* A=$driver:alice"
+	submit "$about, large" "$WORK/large" bob@far.test
+	taken "$about, large" "$E/mail"
+	same_text "$about, large" "$WORK/large" "$WORK/taken"
+
+	# A wrong password is the administrator's trouble, not the sender's.
+	about="$about, wrong"
+	exim_conf "AuthMechanisms = ${way%=*}" "RoutePasswordFile = $WORK/wrong"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" '535 '
+	logged "$about" "$driver authenticator failed .*: 535 "
+	nothing "$about"
+	secret_kept "$about"
+	# It goes as soon as that is put right.
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
+		"RoutePasswordFile = $WORK/secret" "TlsCAFile = $C/ca.pem"
+	expect_exit "$about, put right" 0 sendmail -q --flush
+	holds "$about, put right" Queue 0
+	taken "$about, put right" "$E/mail"
+	same_text "$about, put right" "$WORK/letter" "$WORK/taken"
+done
+
+# The strongest of the three is taken without being named.
+exim_conf
+submit 'Exim, unnamed' "$WORK/letter" bob@far.test
+taken 'Exim, unnamed' "$E/mail"
+logged 'Exim, unnamed' ' <= .* A=cram:alice'
+exim_conf 'AuthMechanisms = SCRAM-SHA-256'
+submit 'Exim, not offered' "$WORK/letter" bob@far.test
+waits 'Exim, not offered' 'none will do of: '
+nothing 'Exim, not offered'
+exim_conf 'RouteUserName = mallory'
+submit 'Exim, another user' "$WORK/letter" bob@far.test
+waits 'Exim, another user' '535 '
+nothing 'Exim, another user'
+
+# Without a user it is Exim's to say: its words reach the caller.
+bare() {
+	clean
+	: >"$LOG"
+	write_conf "SmartHost = 127.0.0.1:$EPORT" 'TlsSecurityLevel = verify' \
+		"TlsCAFile = $C/ca.pem"
+}
+bare
+expect_exit 'no user, 550' 67 sendmail -i -f alice@client.test bob@far.test \
+	<"$WORK/letter"
+expect_file_has 'no user, 550: told' "$STDERR" \
+	'<bob@far\.test>: 550 .*relay not permitted'
+holds 'no user, 550' Queue 0
+logged 'no user, 550' 'X=TLS1.* rejected RCPT <bob@far\.test>'
+nothing 'no user, 550'
+# With 530 it is again the administrator's trouble: a user is missing.
+bare
+submit 'no user, 530' "$WORK/letter" carol@far.test
+waits 'no user, 530' '530 5\.7\.0 Authentication required'
+logged 'no user, 530' 'X=TLS1.* rejected RCPT <carol@far\.test>'
+nothing 'no user, 530'
+
+# ---- who is not trusted gets nothing ------------------------------------------
+
+exim_conf "TlsCAFile = $C/strange.pem"
+submit 'wrong CA' "$WORK/letter" bob@far.test
+waits 'wrong CA' 'not trusted here'
+logged 'wrong CA: nothing after it' 'no MAIL in .* C=EHLO,STARTTLS$'
+nothing 'wrong CA'
+exim_conf "TlsCAFile = $C/strange.pem" 'RouteUserName =' 'RoutePasswordFile ='
+submit 'wrong CA, no user' "$WORK/letter" bob@far.test
+waits 'wrong CA, no user' 'not trusted here'
+logged 'wrong CA, no user: nothing after it' 'no MAIL in .* C=EHLO,STARTTLS$'
+nothing 'wrong CA, no user'
+
+# ---- a run: one connection, one AUTH ------------------------------------------
+
+exim_conf 'MaxOutConnectionsPerDomain = 1'
+for who in one two three four five; do
+	submit "a run, $who" "$WORK/letter" -odq "$who@far.test"
+done
+holds 'a run, before' Queue 5
+expect_exit 'a run' 0 sendmail -q
+holds 'a run' Queue 0
+check 'a run: five came' wait_for 10 boxed_at_least "$E/mail" 5
+check 'a run: five, each with AUTH' test \
+	"$(grep -c ' <= .*P=esmtpsa.* A=cram:alice' "$LOG")" = 5
+check 'a run: one connection' test \
+	"$(grep -c 'SMTP connection from \[127.*TCP/IP conn' "$LOG")" = 1
+end_exim
+check 'Exim is ended' no_exim
+trap cleanup EXIT
+
+# ---- a real Postfix -----------------------------------------------------------
+
+TREE=$PEERS/postfix
+DAEMONS=$TREE/usr/lib/postfix/sbin
+lacks=
+for user in news games nobody; do
+	id "$user" >/dev/null 2>&1 || lacks="$lacks $user"
+done
+if [ ! -x "$DAEMONS/master" ]; then
+	skip 'Postfix is not unpacked: tests/deps'
+	finish
+fi
+if [ -n "$lacks" ]; then
+	skip "a real Postfix needs the users$lacks"
+	finish
+fi
+LIBRARIES=$(libraries "$TREE")
+# Its users are any two that every Debian has, as in postfix.sh.
+P=$WORK/postfix
+mkdir "$P" "$P/etc" "$P/spool" "$P/data" "$P/box"
+cp "$C/good.pem" "$C/ca.pem" "$C/key" "$P/etc"
+chown news "$P/data"
+chown nobody "$P/box"
+for folder in active bounce corrupt defer deferred flush hold incoming \
+	maildrop private public saved trace; do
+	mkdir -m 700 "$P/spool/$folder"
+	chown news "$P/spool/$folder"
+done
+mkdir "$P/spool/pid"
+chgrp games "$P/spool/maildrop" "$P/spool/public"
+chmod 730 "$P/spool/maildrop"
+chmod 710 "$P/spool/public"
+cat >"$P/etc/main.cf" <<END
+compatibility_level = 3.6
+queue_directory = $P/spool
+data_directory = $P/data
+daemon_directory = $DAEMONS
+command_directory = $TREE/usr/sbin
+sendmail_path = $TREE/usr/sbin/sendmail
+mailq_path = $TREE/usr/sbin/sendmail
+newaliases_path = $TREE/usr/sbin/sendmail
+meta_directory = $P/etc
+shlib_directory = $TREE/usr/lib/postfix
+import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
+ POSTLOG_HOSTNAME LD_LIBRARY_PATH=$LIBRARIES
+maillog_file = $P/log
+maillog_file_prefixes = /
+mail_owner = news
+setgid_group = games
+default_privs = nobody
+myhostname = relay.test
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_protocols = ipv4
+alias_maps =
+alias_database =
+local_recipient_maps =
+local_transport = error:none here
+virtual_mailbox_domains = far.test
+virtual_mailbox_base = $P/box
+virtual_mailbox_maps = static:bob/
+virtual_uid_maps = static:$(id -u nobody)
+virtual_gid_maps = static:$(id -g nobody)
+smtpd_tls_cert_file = $P/etc/good.pem
+smtpd_tls_key_file = $P/etc/key
+smtpd_tls_CAfile = $P/etc/ca.pem
+smtpd_tls_security_level = encrypt
+smtpd_tls_loglevel = 1
+smtpd_tls_received_header = yes
+smtpd_sasl_local_domain = relay.test
+smtpd_sasl_authenticated_header = yes
+smtpd_sasl_security_options = noanonymous
+cyrus_sasl_config_path = $P/etc
+END
+# The users of Cyrus SASL, where this machine has its modules; what puts them
+# there is the library itself.
+WAYS='PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256'
+cat >"$P/etc/smtpd.conf" <<END
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: $P/etc/sasldb2
+mech_list: $WAYS
+END
+sasl=no
+if python3 - "$P/etc" "$SECRET" >"$P/sasl" 2>&1 <<'END'
+import ctypes, sys
+sasl = ctypes.CDLL("libsasl2.so.2")
+folder, secret = (text.encode() for text in sys.argv[1:])
+assert sasl.sasl_set_path(1, folder) == 0	# SASL_PATH_TYPE_CONFIG
+assert sasl.sasl_server_init(None, b"smtpd") == 0
+offers = ctypes.POINTER(ctypes.c_char_p)
+sasl.sasl_global_listmech.restype = offers
+names, have = sasl.sasl_global_listmech(), set()
+for name in names:
+    if not name:
+        break
+    have.add(name)
+assert b"SCRAM-SHA-256" in have, have
+connection = ctypes.c_void_p()
+assert sasl.sasl_server_new(b"smtp", b"relay.test", b"relay.test", None, None,
+                            None, 0, ctypes.byref(connection)) == 0
+assert sasl.sasl_setpass(connection, b"alice", secret, len(secret), None, 0,
+                         1) == 0		# SASL_SET_CREATE
+END
+then
+	sasl=yes
+	chown news "$P/etc/sasldb2"
+fi
+APORT=$(free_port) PPORT=$(free_port) SPORT=$(free_port) KPORT=$(free_port)
+cat >"$P/etc/master.cf" <<END
+127.0.0.1:$PPORT inet n - n - - smtpd
+127.0.0.1:$SPORT inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+127.0.0.1:$KPORT inet n - n - - smtpd
+  -o smtpd_tls_req_ccert=yes
+127.0.0.1:$APORT inet n - n - - smtpd
+  -o smtpd_sasl_auth_enable=$sasl
+  -o smtpd_tls_auth_only=yes
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+tlsmgr unix - - n 1000? 1 tlsmgr
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+END
+# In a process group of its own, which it ends as a whole.
+LD_LIBRARY_PATH=$LIBRARIES setsid "$DAEMONS/master" -c "$P/etc" -d \
+	>"$P/stdout" 2>&1 </dev/null &
+postfix=$!
+servers="$servers $postfix"
+if ! wait_for 10 greets "$PPORT" '220 relay.test ESMTP Postfix'; then
+	bad 'Postfix does not start'
+	show "$P/stdout"
+	[ ! -e "$P/log" ] || show "$P/log"
+	finish
+fi
+# postfix_conf HOST 'Key = value'...
+postfix_conf() {
+	host=$1
+	shift
+	clean
+	write_conf "SmartHost = $host" 'TlsSecurityLevel = verify' \
+		"TlsCAFile = $C/ca.pem" "$@"
+}
+# arrives 'name' HOST 'Key = value'...: over TLS, whole.
+arrives() {
+	about=$1
+	shift
+	for kind in letter large; do
+		postfix_conf "$@"
+		submit "$about, $kind" "$WORK/$kind" bob@far.test
+		holds "$about, $kind" Queue 0
+		taken "$about, $kind" "$P/box"
+		same_text "$about, $kind" "$WORK/$kind" "$WORK/taken"
+		expect_file_has "$about, $kind: by TLS" "$WORK/taken" \
+			'using TLSv1\.[23] with cipher'
+	done
+}
+# stays 'name' 'reason' HOST 'Key = value'...: it waits, and never came.
+stays() {
+	about=$1 reason=$2
+	shift 2
+	postfix_conf "$@"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" "$reason"
+}
+HERE=127.0.0.1:$PPORT
+arrives 'Postfix' "$HERE"
+arrives 'Postfix, encrypt' "$HERE" 'TlsSecurityLevel = encrypt'
+arrives 'Postfix, smtps' "smtps://127.0.0.1:$SPORT"
+arrives 'Postfix, our certificate' "127.0.0.1:$KPORT" \
+	"TlsCertFile = $C/good.pem" "TlsKeyFile = $C/key"
+accepted=$(grep -c 'cleanup.*message-id=' "$P/log")
+check 'Postfix: eight came' test "$accepted" = 8
+stays 'Postfix, none' '530 5\.7\.0 Must issue a STARTTLS' "$HERE" \
+	'TlsSecurityLevel = none' 'SmtpOutboundCommandSupportOptions = -PIPELINING'
+# Before STARTTLS it reads what follows a refused BDAT as commands, against RFC
+# 3030, and says so last: then those are the words.
+stays 'Postfix, none, at once' \
+	'(530 5\.7\.0 Must issue a STARTTLS|unexpected words at BDAT: 221 )' \
+	"$HERE" 'TlsSecurityLevel = none'
+stays 'Postfix, wrong CA' 'not trusted here' "$HERE" \
+	"TlsCAFile = $C/strange.pem"
+stays 'Postfix, smtps, wrong CA' 'not trusted here' \
+	"smtps://127.0.0.1:$SPORT" "TlsCAFile = $C/strange.pem"
+# It offers no AUTH here: a user must not be forgotten.
+stays 'Postfix, a user' '534 5\.7\.9 AUTH must be' "$HERE" \
+	'RouteUserName = alice' "RoutePasswordFile = $WORK/secret"
+check 'Postfix: none of those came' test "$accepted" = \
+	"$(grep -c 'cleanup.*message-id=' "$P/log")"
+
+# ---- Postfix with Cyrus SASL ----------------------------------------------------
+
+HERE=127.0.0.1:$APORT
+if [ "$sasl" = yes ]; then
+	for way in $WAYS; do
+		arrives "Cyrus, $way" "$HERE" 'RouteUserName = alice' \
+			"RoutePasswordFile = $WORK/secret" "AuthMechanisms = $way"
+		expect_file_has "Cyrus, $way: by AUTH" "$WORK/taken" \
+			'Authenticated sender: alice'
+		expect_file_has "Cyrus, $way: log" "$P/log" \
+			"sasl_method=$way, sasl_username=alice"
+		stays "Cyrus, $way, wrong" '535 5\.7\.8' "$HERE" \
+			'RouteUserName = alice' \
+			"RoutePasswordFile = $WORK/wrong" "AuthMechanisms = $way"
+		secret_kept "Cyrus, $way, wrong"
+	done
+	arrives 'Cyrus, unnamed' "$HERE" 'RouteUserName = alice' \
+		"RoutePasswordFile = $WORK/secret"
+	expect_file_has 'Cyrus, unnamed: with TLS' "$WORK/taken" 'with ESMTPSA'
+	stays 'Cyrus, wrong CA' 'not trusted here' "$HERE" \
+		'RouteUserName = alice' "RoutePasswordFile = $WORK/secret" \
+		"TlsCAFile = $C/strange.pem"
+	postfix_conf "$HERE"
+	expect_exit 'Cyrus, no user' 67 sendmail -i -f alice@client.test \
+		bob@far.test <"$WORK/letter"
+	expect_file_has 'Cyrus, no user: told' "$STDERR" '554 5\.7\.1 .*denied'
+else
+	skip 'no Cyrus SASL with sasldb and SCRAM here: Postfix without AUTH'
+	show "$P/sasl"
+fi
+kill "$postfix"
+wait "$postfix" 2>/dev/null || :
+finish
