@@ -264,25 +264,6 @@ static int pull(void *ctx, char *dst, size_t n, uint64_t at)
 	return pread_full(m->fd, dst, n, m->text_at + (off_t)at);
 }
 
-static int plan_long_lines(struct message *m, struct mime_plan *plan)
-{
-	static char chunk[IO_CHUNK];
-	struct mime_scan *scan = mime_scan_new(MIME_LONG_LINES);
-	uint64_t at = 0;
-	size_t n;
-	int r = 0;
-
-	for (; at < m->text_size && r == 0; at += n) {
-		n = m->text_size - at < sizeof chunk ?
-			(size_t)(m->text_size - at) : sizeof chunk;
-		r = pull(m, chunk, n, at);
-		if (r == 0)
-			mime_scan_feed(scan, chunk, n);
-	}
-	mime_scan_end(scan, plan);
-	return r;
-}
-
 /* The message once more, through the plan, into a new file of the same id
  * (the first file's name is given up before, its descriptor serves on). */
 static int rewrite(struct incoming *in, const struct mime_plan *plan,
@@ -324,7 +305,8 @@ static int mend_long_lines(struct incoming *in, bool *eight_bit)
 	struct mime_plan plan = { 0 };
 	int status = 0;
 
-	if (plan_long_lines(in->m, &plan) != 0)
+	if (mime_plan_make(&plan, MIME_LONG_LINES, pull, in->m,
+			   in->m->text_size) != 0)
 		status = storage_failed(in, "read the message back");
 	else if (plan.signed_part)
 		status = refuse(in, EXIT_DATAERR, "a signed part has a line of "

@@ -107,6 +107,10 @@ void mime_reader_init(struct mime_reader *r, const struct mime_plan *plan,
  * more than 4 n + 1024).  1: more follows; 0: that was the end; -1: pull
  * failed (errno) or out was full (ENOBUFS). */
 int mime_reader_next(struct mime_reader *r, struct buf *out, size_t n);
+/* Scan of a message that can be pulled: all of it, once.  -1: pull failed
+ * (errno); the plan is to be freed in any case. */
+int mime_plan_make(struct mime_plan *plan, int mend, mime_pull *pull,
+		   void *ctx, uint64_t size);
 /* Octets of the whole mended message: reads it once to count.  -1 as above. */
 int64_t mime_reader_size(const struct mime_plan *plan, mime_pull *pull,
 			 void *ctx, uint64_t size);

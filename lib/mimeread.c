@@ -289,3 +289,23 @@ int64_t mime_reader_size(const struct mime_plan *plan, mime_pull *pull,
 	buf_free(&out);
 	return more == 0 ? (int64_t)total : -1;
 }
+
+int mime_plan_make(struct mime_plan *plan, int mend, mime_pull *pull,
+		   void *ctx, uint64_t size)
+{
+	static char chunk[IO_CHUNK];
+	struct mime_scan *scan = mime_scan_new(mend);
+	uint64_t at = 0;
+	size_t n;
+	int r = 0;
+
+	for (; at < size && r == 0; at += n) {
+		n = size - at < sizeof chunk ? (size_t)(size - at) :
+			sizeof chunk;
+		r = pull(ctx, chunk, n, at);
+		if (r == 0)
+			mime_scan_feed(scan, chunk, n);
+	}
+	mime_scan_end(scan, plan);
+	return r;
+}

@@ -410,34 +410,24 @@ static int pull(void *ctx, char *dst, size_t n, uint64_t at)
  * Once per message, whatever the number of its hops. */
 static int plan(struct parcel *p)
 {
-	static char chunk[IO_CHUNK];
-	struct mime_scan *scan;
-	uint64_t at = 0;
-	int64_t size;
-	size_t n;
-	int r = 0;
+	int64_t size = -1;
 
 	if (p->planned)
 		return 0;
-	scan = mime_scan_new(MIME_EIGHT_BIT);
-	for (; at < p->size && r == 0; at += n) {
-		n = p->size - at < IO_CHUNK ? p->size - at : IO_CHUNK;
-		r = pull(p, chunk, n, at);
-		if (r == 0)
-			mime_scan_feed(scan, chunk, n);
-	}
-	mime_scan_end(scan, &p->plan);
-	p->planned = true;
-	if (r != 0)
+	if (mime_plan_make(&p->plan, MIME_EIGHT_BIT, pull, p, p->size) == 0)
+		size = mime_reader_size(&p->plan, pull, p, p->size);
+	if (size < 0) {		/* half a plan must not serve the next hop */
+		mime_plan_free(&p->plan);
 		return -1;
+	}
+	p->planned = true;
 	if (p->plan.signed_part)
 		log_event(LOG_NOTICE, p->id, "converted", "text", "a signed "
 			  "part has octets above 127 and the next hop has no "
 			  "8BITMIME: its signature will not hold", NULL);
-	size = mime_reader_size(&p->plan, pull, p, p->size);
-	p->mended_size = size < 0 ? 0 : (uint64_t)size;
+	p->mended_size = (uint64_t)size;
 	p->unmendable = p->plan.impossible;
-	return size < 0 ? -1 : 0;
+	return 0;
 }
 
 /* Our own disk failed us: the message waits, the session goes. */
