@@ -25,6 +25,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,12 @@ static const struct confrow table[] = {
 { "SendBadTo", V(address, send_bad_to), .def = "",
   .shown = "none", .iis = "none",
   .help = "Gets a copy of every message that moves to BadMailDirectory." },
+
+{ "Operators", V(text, operators), .def = "", .shown = "none",
+  .group = "Rights",
+  .help = "A group whose members may list and run the whole queue.",
+  .why = "Where the program is installed set-group-id, anybody else sees only "
+	 "his own messages and starts no run. Root may always." },
 
 { "DeliveryMode", W(choice, delivery_mode, modes),
   .def = "interactive", .flags = CONF_ANYONE, .sendmail = "DeliveryMode",
@@ -454,6 +461,7 @@ static bool set_list(const struct confvalue *v, void *base, const char *text,
 /* ---- what follows from other settings ------------------------------------------------- */
 
 static struct conf base;
+static bool unreadable;		/* mailroot.conf is there, and not for us */
 static size_t nlocal;		/* names in base.local_domains */
 static struct conf spare;
 static struct confsource sources = { .rows = table, .nrows = NSETTINGS,
@@ -597,7 +605,6 @@ static void settle(void)
 	for (w = facilities; w->word; w++)
 		if (strcmp(w->word, base.syslog_facility) == 0)
 			base.syslog_number = w->value;
-	base.operators = "";
 	for (nlocal = 0; base.local_domains[nlocal]; )
 		nlocal++;
 	for (i = 0; i < sources.nslots; i++)
@@ -609,6 +616,7 @@ int conf_load(const char *file, char *const *environ_list,
 	      const struct conf_option *options, size_t noptions,
 	      const struct conf_caller *caller, char *error, size_t errsize)
 {
+	char other[256];
 	size_t i;
 	int status;
 
@@ -616,6 +624,13 @@ int conf_load(const char *file, char *const *environ_list,
 	sources.error = error;
 	sources.errsize = errsize;
 	status = confsource_file(&sources, file ? file : PATH_CONF, !file);
+	unreadable = status && !file &&
+		faccessat(AT_FDCWD, PATH_CONF, R_OK, AT_EACCESS) != 0;
+	if (unreadable) {
+		status = 0;
+		sources.error = other;
+		sources.errsize = sizeof other;
+	}
 	if (!status && !caller->borrowed)
 		status = confsource_environ(&sources, environ_list);
 	for (i = 0; i < noptions && !status; i++)
@@ -625,7 +640,12 @@ int conf_load(const char *file, char *const *environ_list,
 	if (status)
 		confsource_forget(&sources);
 	settle();
-	return status;
+	return unreadable ? EXIT_CONFIG : status;
+}
+
+bool conf_unreadable(void)
+{
+	return unreadable;
 }
 
 /* ---- the questions ---------------------------------------------------------------------------- */

@@ -42,6 +42,11 @@
 #define PATH_DEVLOG "/dev/log"
 #endif
 
+/* The user and group that own the folders after sendmail --setup. */
+#ifndef MAILROOT_USER
+#define MAILROOT_USER "mailroot"
+#endif
+
 /* ---- limits on what comes in ----------------------------------------- */
 
 /* The whole header of a message.  A mailing list with 10,000 recipients in

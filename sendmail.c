@@ -7,6 +7,8 @@
  */
 #include "conf.h"
 #include "config.h"
+#include "in/attempt.h"
+#include "in/caller.h"
 #include "in/submit.h"
 #include "lib/codec.h"
 #include "lib/log.h"
@@ -19,22 +21,17 @@
 #include <bsd/string.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 /* What the command line comes to. */
 struct cli {
 	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
 	       DO_SETTINGS, DO_MANUAL } mode;
-	bool borrowed;			/* set-group-id, and not root */
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
 	const char *conf_file;		/* -C */
@@ -42,7 +39,6 @@ struct cli {
 	size_t nset;
 	struct submit submit;
 	struct buf notify, envid, settings;
-	char *const *environ_list;
 };
 
 static void usage(const char *fmt, ...)
@@ -141,7 +137,7 @@ static void do_o(struct cli *c, const char *v)
 		do_e(c, v[1] ? v + 1 : "p");
 		break;
 	case 'Q':
-		if (c->borrowed)
+		if (caller_borrows())
 			usage("-oQ is not allowed here");
 		set(c, "QueueDirectory", v + 1);
 		break;
@@ -206,7 +202,8 @@ static void do_h(struct cli *c, const char *v)
 
 static void do_X(struct cli *c, const char *v)
 {
-	if (c->borrowed)
+	(void)c;
+	if (caller_borrows())
 		usage("-X %s is not allowed here", v);
 }
 
@@ -403,7 +400,7 @@ static const struct option *find(const char *name, size_t n)
 
 static void apply(struct cli *c, const struct option *o, const char *value)
 {
-	if ((o->flags & REFUSED) && c->borrowed) {
+	if ((o->flags & REFUSED) && caller_borrows()) {
 		log_note(LOG_WARNING, "uid %u: option -%s refused",
 			 (unsigned)getuid(), o->name);
 		usage("-%s is not allowed here", o->name);
@@ -480,8 +477,6 @@ static int help(void)
 	return EXIT_OK;
 }
 
-/* ---- the process we were given ---------------------------------------------------- */
-
 /* The same list for sendmail(8); the page has it in place of @OPTIONS@. */
 static int manual(void)
 {
@@ -498,60 +493,6 @@ static int manual(void)
 		       ".\nWith borrowed rights: refused." : ".");
 	}
 	return EXIT_OK;
-}
-
-extern char **environ;
-static char *fixed_environment[] = { (char *)"PATH=/usr/bin:/bin",
-				     (char *)"LC_ALL=C", NULL };
-
-static void on_signal(int number)
-{
-	run_signal = number;
-}
-
-/* What the caller ignores (nohup, a mailer that ignores ^C) stays ignored. */
-static void catch(int number)
-{
-	struct sigaction sa = { .sa_handler = on_signal }, old;
-
-	if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-		return;
-	sigaction(number, &sa, NULL);	/* no SA_RESTART: reads must end */
-}
-
-/*
- * The first act: descriptors, environment, signals, limits are what we know
- * them to be, whatever the caller left.  A file must never open as
- * descriptor 2, or an error line ends up in it.
- */
-static void settle_process(struct cli *c)
-{
-	static const struct itimerval off;
-	static const struct rlimit no_core;
-	sigset_t none;
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			_exit(EXIT_OSERR);
-	} while (fd < 3);
-	closefrom(3);
-	c->borrowed = getegid() != getgid() && getuid() != 0;
-	c->environ_list = environ;
-	environ = fixed_environment;
-	umask(007);
-	/* A core dump would hold passwords and other people's mail. */
-	setrlimit(RLIMIT_CORE, &no_core);
-	setitimer(ITIMER_REAL, &off, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	catch(SIGTERM);
-	catch(SIGINT);
-	catch(SIGHUP);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static void personality(struct cli *c, const char *name)
@@ -591,6 +532,12 @@ static int queue_run(const struct cli *c)
 {
 	int child;
 
+	if (!caller_is_operator())
+		die(EXIT_NOPERM, "a queue run is not for everybody: ask root, "
+		    "or a member of the group that Operators names");
+	if (caller_become_runner() != 0)
+		die(EXIT_OSERR, "cannot become the owner of %s: %s",
+		    conf()->queue_dir, strerror(errno));
 	if (!c->interval)
 		return run_once(c->flush);
 	if (!c->foreground && getpid() != 1) {
@@ -613,7 +560,7 @@ int main(int argc, char **argv)
 
 	if (argc < 1)
 		return EXIT_USAGE;
-	settle_process(&c);
+	caller_settle();
 	buf_init(&c.notify, 64);
 	buf_init(&c.envid, 512);
 	personality(&c, argv[0]);
@@ -634,15 +581,20 @@ int main(int argc, char **argv)
 		fputs(buf_str(&c.settings), stdout);
 		return EXIT_OK;
 	}
-	caller.borrowed = c.borrowed;
-	status = conf_load(c.conf_file, c.environ_list, c.set, c.nset, &caller,
+	caller.borrowed = caller_borrows();
+	status = conf_load(c.conf_file, caller_environ(), c.set, c.nset, &caller,
 			   error, sizeof error);
-	if (status) {
+	/* Without the settings nothing may be sent from here, but what is
+	 * submitted can be left to a run that can read them. */
+	if (status && !(conf_unreadable() && c.mode == DO_SUBMIT &&
+			!c.queue_run && attempt_pickup_is_open())) {
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
 	}
 	begin_log();
+	if (status)
+		log_note(LOG_ALERT, "%s", error);
 	die_quiet = conf()->error_mode == ERROR_QUIET;
 	if (chdir("/") != 0)
 		log_note(LOG_WARNING, "chdir /: %s", strerror(errno));
@@ -651,7 +603,7 @@ int main(int argc, char **argv)
 	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
 	if (c.mode == DO_LIST)
-		return mailq_list(c.json);
+		return mailq_list(c.json, !caller_is_operator());
 	if (c.mode == DO_VERIFY && c.submit.nrcpt == 0)
 		usage("-bv wants an address");
 	if (c.mode == DO_VERIFY)
