@@ -99,6 +99,8 @@ struct conf {
 	unsigned max_connections, max_connections_per_domain;
 	unsigned messages_per_minute;	/* to one next hop, in a run; 0 none */
 	unsigned hop_count;
+	unsigned max_messages_per_hour, max_queued_per_user;	/* 0 none */
+	const char *const *unlimited_users;	/* ended by NULL */
 	/* log */
 	const char *log_file, *syslog_facility;
 	int syslog_number;		/* the facility for log_open */

@@ -17,6 +17,7 @@
 #include "out/mailq.h"
 #include "out/run.h"
 #include "out/verify.h"
+#include "out/watch.h"
 
 #include <bsd/string.h>
 #include <ctype.h>
@@ -513,19 +514,23 @@ static void make_dir(const char *path, mode_t mode)
 		chmod(path, mode);
 }
 
-static void begin_log(void)
+static void begin_log(bool runner)
 {
+	const char *file = conf()->log_file;
 	static char path[4096];
 
 	snprintf(path, sizeof path, "%s/log", conf()->state_dir);
 	/* Only where there is no syslog is the fallback's folder needed. */
-	if (access(PATH_DEVLOG, F_OK) != 0 && access(conf()->state_dir,
-						     F_OK) != 0) {
+	if ((access(PATH_DEVLOG, F_OK) != 0 || strcmp(file, "stderr") == 0) &&
+	    access(conf()->state_dir, F_OK) != 0) {
 		make_dir(conf()->mailroot, 0755);
 		make_dir(conf()->state_dir, 02770);
 	}
-	log_open(conf()->log_file, conf()->log_format == LOG_JSON,
-		 conf()->syslog_number, path);
+	/* stderr is the runner's; what others log he finds in that file. */
+	if (!runner && strcmp(file, "stderr") == 0)
+		file = path;
+	log_open(file, conf()->log_format == LOG_JSON, conf()->syslog_number,
+		 path);
 }
 
 static int queue_run(const struct cli *c)
@@ -548,7 +553,7 @@ static int queue_run(const struct cli *c)
 		if (child == 0)
 			return EXIT_OK;
 	}
-	return run_repeat(c->interval, c->flush);
+	return watch_repeat(c->interval, c->flush);
 }
 
 int main(int argc, char **argv)
@@ -592,7 +597,7 @@ int main(int argc, char **argv)
 		message_drain(STDIN_FILENO);
 		return status;
 	}
-	begin_log();
+	begin_log(c.queue_run);
 	if (status)
 		log_note(LOG_ALERT, "%s", error);
 	die_quiet = conf()->error_mode == ERROR_QUIET;

@@ -12,6 +12,7 @@
 #include "in/attempt.h"
 #include "conf.h"
 #include "in/caller.h"
+#include "in/limits.h"
 #include "in/message.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -46,8 +47,11 @@ void attempt_open(struct attempt *a)
 	 * out in clear, or under this name: the run can read them. */
 	if (!conf_unreadable() &&
 	    queue_open(&a->q, conf()->queue_dir, QUEUE_MODE) == 0 &&
-	    writable(&a->q))
+	    writable(&a->q)) {
+		limits_check(&a->q, getuid(), now_real(), a->refused,
+			     sizeof a->refused);
 		return;
+	}
 	a->queue_errno = errno;
 	queue_close(&a->q);
 	a->kept = KEPT_IN_PICKUP;
@@ -261,7 +265,8 @@ static int tell_caller(const struct attempt *a)
 	return reply_exit(r);
 }
 
-static void log_accepted(const struct attempt *a)
+/* It is ours from here on: counted and logged. */
+static void accept_message(const struct attempt *a)
 {
 	const struct envelope *env = &a->m->env;
 	char uid[16], size[24], n[16], from[ADDRESS_MAX + 3];
@@ -270,6 +275,8 @@ static void log_accepted(const struct attempt *a)
 	snprintf(size, sizeof size, "%llu", (unsigned long long)a->m->text_size);
 	snprintf(n, sizeof n, "%zu", env->nrcpt);
 	snprintf(from, sizeof from, "<%s>", env->sender);
+	if (a->kept == KEPT_IN_QUEUE)
+		limits_count(env->uid, now_real());
 	log_event(LOG_INFO, a->m->id, "accepted", "uid", uid, "from", from,
 		  "size", size, "nrcpt", n, "msgid", a->message_id, "cwd",
 		  caller_directory(), NULL);
@@ -286,7 +293,7 @@ static int leave_in_pickup(struct attempt *a)
 
 int attempt_commit(struct attempt *a)
 {
-	log_accepted(a);
+	accept_message(a);
 	if (a->kept == KEPT_IN_PICKUP)
 		return leave_in_pickup(a);
 	if (a->kept == KEPT_NOWHERE) {
@@ -341,7 +348,7 @@ int attempt_run(struct attempt *a)
 
 	if (a->kept == KEPT_IN_PICKUP)
 		return attempt_commit(a) ? storage_failed(a) : 0;
-	log_accepted(a);
+	accept_message(a);
 	a->st = settle_begin(a->m, now_real());
 	classify(a);
 	if (hopeless(a)) {
@@ -361,8 +368,19 @@ int attempt_run(struct attempt *a)
 	return interactive(a);
 }
 
+/* Mail that waits for a run that never comes is found by a line in the log,
+ * not by a customer. */
+static void miss_the_runner(const struct attempt *a)
+{
+	if (a->kept == KEPT_IN_QUEUE && a->m && state_run_missing(now_real()))
+		log_note(LOG_WARNING, "no queue run for an hour or more: mail "
+			 "that waits is not tried again; see QUEUE RUNNER in "
+			 "sendmail(8)");
+}
+
 void attempt_close(struct attempt *a)
 {
+	miss_the_runner(a);
 	if (a->handed_over)
 		return;
 	if (a->engine)

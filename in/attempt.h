@@ -25,6 +25,8 @@ struct attempt {
 	} kept;
 	struct queue q;			/* the folder; not open if nowhere */
 	int queue_errno;		/* why it is not Queue */
+	char refused[200];		/* a limit is reached: the sentence, and
+					 * the status is 77; else "" */
 	/* set by the caller, once the message is complete; his */
 	struct message *m;
 	const char *message_id;		/* for the log */

@@ -100,6 +100,21 @@ static int no_recipients(struct course *c)
 	return status;
 }
 
+static int read_message(struct course *c)
+{
+	int status;
+
+	if (*c->attempt.refused) {
+		complain("%s", c->attempt.refused);
+		return EXIT_NOPERM;
+	}
+	prepare(c);
+	status = message_read(&c->in);
+	if (status > 0)
+		complain("%s", c->in.error);
+	return status;
+}
+
 int submit(const struct submit *args)
 {
 	static struct course c;		/* a child's part outlives us in it */
@@ -115,10 +130,7 @@ int submit(const struct submit *args)
 		status = no_recipients(&c);
 	if (status == 0) {
 		attempt_open(&c.attempt);
-		prepare(&c);
-		status = message_read(&c.in);
-		if (status > 0)
-			complain("%s", c.in.error);
+		status = read_message(&c);
 	}
 	if (status == 0) {
 		c.attempt.m = c.in.m;

@@ -9,6 +9,7 @@
  */
 #include "out/run.h"
 #include "conf.h"
+#include "in/limits.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "out/bounce.h"
@@ -19,11 +20,9 @@
 
 #include <bsd/string.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -327,6 +326,8 @@ int run_once(bool flush)
 		finish(&r, r.underway);
 	if (r.ndue > 0)
 		progress(&r, true);
+	state_run_ended(now_real());
+	limits_forget(now_real());
 	deliver_close(r.engine);
 	loop_free(setup.loop);
 	queue_close(&r.q);
@@ -336,49 +337,4 @@ int run_once(bool flush)
 	complain("the queue run was ended because storage failed in %s",
 		 conf()->queue_dir);
 	return EXIT_IOERR;
-}
-
-static void woken(int number)
-{
-	(void)number;		/* it only ends the wait */
-}
-
-/* Until next, a child's end, or a signal.  Signals are blocked except in the
- * wait itself: one that comes just before it is not slept over. */
-static void wait_until(int64_t next, const sigset_t *open)
-{
-	int64_t left = next - now_mono();
-	struct timespec ts = { .tv_sec = left / 1000,
-			       .tv_nsec = left % 1000 * 1000000 };
-
-	if (left > 0 && !run_signal)
-		ppoll(NULL, 0, &ts, open);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-}
-
-int run_repeat(unsigned interval, bool flush)
-{
-	struct sigaction child = { .sa_handler = woken };
-	sigset_t ours, open;
-	int64_t next;
-
-	/* As process 1 we inherit children that are not ours. */
-	sigaction(SIGCHLD, &child, NULL);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGHUP);
-	sigaddset(&ours, SIGCHLD);
-	while (!run_signal) {
-		next = now_mono() + 1000 * (int64_t)interval;
-		run_once(flush);	/* it complains by itself */
-		flush = false;
-		sigprocmask(SIG_BLOCK, &ours, &open);
-		do
-			wait_until(next, &open);
-		while (!run_signal && now_mono() < next);
-		sigprocmask(SIG_SETMASK, &open, NULL);
-	}
-	return EXIT_OK;
 }
