@@ -386,7 +386,9 @@ static const struct confrow table[] = {
   .why = "Without it they go to syslog, and where there is none to log in "
 	 "StateDirectory. The word stderr is for queue runs only." },
 { "LogFormat", W(choice, log_format, formats), .def = "text",
-  .help = "Lines of text or JSON objects." },
+  .help = "Lines of text or JSON objects.",
+  .why = "A line that is a warning or worse has level= with syslog's word: "
+	 "warning, err, crit or alert." },
 { "SyslogFacility", W(name, syslog_facility, facilities),
   .def = "mail",
   .help = "The facility of lines sent to syslog." },

@@ -153,6 +153,20 @@ static void put_pair(struct buf *b, const char *key, const char *value)
 		buf_puts(b, clean);
 }
 
+/* Only syslog has a priority beside the line; a file that is searched for what
+ * is wrong has the words.  NULL: nothing is wrong. */
+static const char *level(int priority)
+{
+	static const char *const words[] = {
+		[LOG_EMERG] = "emerg", [LOG_ALERT] = "alert",
+		[LOG_CRIT] = "crit", [LOG_ERR] = "err",
+		[LOG_WARNING] = "warning",
+	};
+
+	return priority >= 0 && priority <= LOG_WARNING ? words[priority] :
+		NULL;
+}
+
 void log_event(int priority, const char *id, const char *event, ...)
 {
 	char mem_when[21];
@@ -168,6 +182,8 @@ void log_event(int priority, const char *id, const char *event, ...)
 	} else {
 		buf_printf(&b, "%s %s", id ? id : "-", event);
 	}
+	if (level(priority))
+		put_pair(&b, "level", level(priority));
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);

@@ -5,9 +5,12 @@
  *
  *   1kf2m0p9d-... sent uid=33 from=<a@x.test> to=<b@y.test> hop=... reply="250 ..."
  *
+ *   - settings level=alert host=... text="cannot read RoutePasswordFile ..."
+ *
  * The line goes to LogFile if one is set, else to syslog, else (no /dev/log)
- * to the fallback file State/log.  As text or as one JSON object.  Logging
- * never blocks and never fails a delivery.
+ * to the fallback file State/log.  As text or as one JSON object.  What is a
+ * warning or worse says so in its first pair, "level", in syslog's words.
+ * Logging never blocks and never fails a delivery.
  */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
