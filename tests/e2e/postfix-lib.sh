@@ -28,7 +28,8 @@ export LC_ALL=C
 
 # libraries TREE: where the programs of an unpacked tree find theirs.
 libraries() {
-	find "$1" -name '*.so*' -exec dirname '{}' ';' | sort -u | tr '\n' ':'
+	find "$1" -name '*.so*' -exec dirname '{}' ';' | sort -u |
+		paste -sd :
 }
 free_port() {
 	python3 -c 'import socket

@@ -3,9 +3,10 @@
 # Copyright (c) 2026 the mailroot authors
 #
 # TLS and AUTH against programs that are not ours: a real Exim (GnuTLS, its own
-# PLAIN, LOGIN and CRAM-MD5) that takes mail only after AUTH, and a real Postfix
-# that takes it only after STARTTLS.  Nothing is installed: both run from where
-# tests/deps unpacked them, in a directory of this test, on loopback.
+# PLAIN, LOGIN, CRAM-MD5 and EXTERNAL) that takes mail only after AUTH, and a
+# real Postfix that takes it only after STARTTLS.  Nothing is installed: both
+# run from where tests/deps unpacked them, in a directory of this test, on
+# loopback.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postfix-lib.sh"
@@ -41,6 +42,15 @@ for i in range(10000):
 END
 
 certificates
+# client NAME ISSUER: a client's certificate, to "alice", with its key.
+client() {
+	ssl req -new -key "$C/key" -subj /CN=alice -out "$C/req"
+	ssl x509 -req -in "$C/req" -CA "$C/$2.pem" -CAkey "$C/$2.key" -days 5 \
+		-set_serial 3 -out "$C/$1.pem"
+	cat "$C/key" >>"$C/$1.pem"
+}
+client alice ca
+client forged strange
 
 # ---- a real Exim --------------------------------------------------------------
 
@@ -49,7 +59,7 @@ E=$WORK/exim
 uid=64103
 chmod 711 "$WORK"
 mkdir "$E" "$E/spool" "$E/logs" "$E/mail" "$E/tls"
-cp "$C/good.pem" "$C/key" "$E/tls"
+cp "$C/good.pem" "$C/ca.pem" "$C/key" "$E/tls"
 chown -R $uid "$E/spool" "$E/logs" "$E/mail" "$E/tls"
 chmod 600 "$E/tls/key"
 {
@@ -81,6 +91,8 @@ rfc1413_hosts =
 tls_advertise_hosts = *
 tls_certificate = $E/tls/good.pem
 tls_privatekey = $E/tls/key
+tls_verify_certificates = $E/tls/ca.pem
+tls_try_verify_hosts = *
 auth_advertise_hosts = \${if def:tls_in_cipher {*}}
 acl_smtp_rcpt = rcpt
 acl_smtp_data = accept
@@ -119,6 +131,13 @@ cram:
   driver = cram_md5
   public_name = CRAM-MD5
   server_secret = \${if eq{\$auth1}{alice}{$SECRET}fail}
+  server_set_id = \$auth1
+external:
+  driver = external
+  public_name = EXTERNAL
+  server_param2 = \${certextract{subject,CN}{\$tls_in_peercert}}
+  server_condition = \${if and {{eq{\$tls_in_certificate_verified}{1}}\\
+    {eq{\$auth1}{\$auth2}}}}
   server_set_id = \$auth1
 END
 chmod 644 "$E/conf"
@@ -207,6 +226,34 @@ for way in PLAIN=plain LOGIN=login CRAM-MD5=cram; do
 	holds "$about, put right" Queue 0
 	taken "$about, put right" "$E/mail"
 	same_text "$about, put right" "$WORK/letter" "$WORK/taken"
+done
+
+# A certificate is the secret, and only its owner's name is believed.
+external_conf() {
+	who=$1
+	shift
+	exim_conf "RouteUserName = $who" 'RoutePasswordFile =' \
+		'AuthMechanisms = EXTERNAL' "$@"
+}
+external_conf alice "TlsCertFile = $C/alice.pem" "TlsKeyFile = $C/alice.pem"
+submit 'Exim, EXTERNAL' "$WORK/letter" bob@far.test
+taken 'Exim, EXTERNAL' "$E/mail"
+same_text 'Exim, EXTERNAL' "$WORK/letter" "$WORK/taken"
+logged 'Exim, EXTERNAL' \
+	' <= alice@client\.test .*P=esmtpsa X=TLS1\.[23]:.* A=external:alice'
+for bad in 'mallory alice another' 'alice forged forged' 'alice - none'; do
+	# shellcheck disable=SC2086 # three words
+	set -- $bad
+	about="Exim, EXTERNAL, $3"
+	external_conf "$1"
+	[ "$2" = - ] || external_conf "$1" "TlsCertFile = $C/$2.pem" \
+		"TlsKeyFile = $C/$2.pem"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" '535 '
+	expect_file_has "$about: an alert" "$WORK/log" \
+		' deferred level=alert .*"535 '
+	logged "$about" 'external authenticator failed .*: 535 '
+	nothing "$about"
 done
 
 # The strongest of the three is taken without being named.
