@@ -350,7 +350,7 @@ static const struct confrow table[] = {
 	 "only when they are named." },
 { "AllowAuthInClear", V(flag, auth_in_clear), .def = "false",
   .flags = CONF_DOMAIN,
-  .help = "Shows the password without TLS to a server on a loopback address.",
+  .help = "Allows AUTH without TLS to a server on a loopback address.",
   .why = "For a relay on the same machine. To any other address never." },
 
 { "MaxRecipients", R(number, max_recipients, 1, RECIPIENTS_MAX),
