@@ -216,6 +216,10 @@
 #ifndef DOWN_MOST_SECONDS
 #define DOWN_MOST_SECONDS 300
 #endif
+/* The log in State, where there is no other: one more of it is kept. */
+#ifndef STATE_LOG_MAX
+#define STATE_LOG_MAX (16 * 1024 * 1024)
+#endif
 /* "BDAT hung here" is remembered for a host for a day. */
 #ifndef BDAT_MEMORY_SECONDS
 #define BDAT_MEMORY_SECONDS 86400

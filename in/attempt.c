@@ -372,7 +372,8 @@ int attempt_run(struct attempt *a)
  * not by a customer. */
 static void miss_the_runner(const struct attempt *a)
 {
-	if (a->kept == KEPT_IN_QUEUE && a->m && state_run_missing(now_real()))
+	if (a->kept == KEPT_IN_QUEUE && a->m &&
+	    state_run_missing(now_real(), a->m->committed))
 		log_note(LOG_WARNING, "no queue run for an hour or more: mail "
 			 "that waits is not tried again; see QUEUE RUNNER in "
 			 "sendmail(8)");

@@ -33,11 +33,16 @@ static struct {
 	bool tried;	/* syslog has been looked for */
 } out = { .file = "", .facility = LOG_MAIL, .fd = -1, .sock = -1 };
 
-void log_open(const char *file, bool json, int facility, const char *fallback)
+void log_reopen(void)
 {
 	if (out.fd > 2)
 		close(out.fd);
 	out.fd = -1;
+}
+
+void log_open(const char *file, bool json, int facility, const char *fallback)
+{
+	log_reopen();
 	out.file = file;
 	out.json = json;
 	out.facility = facility;

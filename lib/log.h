@@ -26,6 +26,9 @@
  */
 void log_open(const char *file, bool json, int facility, const char *fallback);
 
+/* The file was moved away: the next line opens it anew. */
+void log_reopen(void);
+
 /*
  * One event.  id: the message's, or NULL ("-").  event: one word.  Then pairs
  * of key and value (const char *), ended by NULL; a pair with a NULL or empty

@@ -328,6 +328,7 @@ int run_once(bool flush)
 		progress(&r, true);
 	state_run_ended(now_real());
 	limits_forget(now_real());
+	state_trim_log();
 	deliver_close(r.engine);
 	loop_free(setup.loop);
 	queue_close(&r.q);

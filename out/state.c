@@ -224,6 +224,21 @@ void state_set_up(const char *key)
 	}
 }
 
+/* ---- the log of last resort --------------------------------------------------- */
+
+void state_trim_log(void)
+{
+	char path[4096], old[4096 + 8];
+	struct stat st;
+
+	path_of("log", path);
+	if (lstat(path, &st) != 0 || st.st_size < STATE_LOG_MAX)
+		return;
+	snprintf(old, sizeof old, "%s.old", path);
+	if (rename(path, old) == 0)
+		log_reopen();
+}
+
 /* ---- the queue runner -------------------------------------------------------- */
 
 static void store_time(const char *name, time_t now)
@@ -254,12 +269,13 @@ void state_run_ended(time_t now)
 	store_time("last-run", now);
 }
 
-bool state_run_missing(time_t now)
+bool state_run_missing(time_t now, bool kept)
 {
 	time_t t;
 
 	if (!load_time("last-run", now, &t)) {
-		state_run_ended(now);
+		if (kept)
+			state_run_ended(now);
 		return false;
 	}
 	if (now - t < NO_RUN_SECONDS)

@@ -122,6 +122,12 @@ expect_exit 'a run' 0 sendmail -q
 queued 'after a run'
 expect_file_lacks 'it is not missed' "$WORK/log" 'no queue run'
 
+# ---- the log of last resort does not fill the disk ---------------------------------
+
+truncate -s 17M "$ROOT/State/log"
+expect_exit 'a run with a large log' 0 sendmail -q
+check 'it is put aside' test -s "$ROOT/State/log.old" -a ! -s "$ROOT/State/log"
+
 stop_smtpd
 check 'the dialogues were correct' test "$VIOLATIONS" = 0
 finish
