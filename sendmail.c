@@ -35,8 +35,10 @@ struct cli {
 	       DO_SETTINGS, DO_MANUAL } mode;
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
+	bool select;
+	struct run_filter only;		/* with it: -qI, -qR, -qS */
 	const char *conf_file;		/* -C */
-	struct conf_option set[64];	/* for conf_load */
+	struct conf_option set[128];	/* for conf_load; one a key */
 	size_t nset;
 	struct submit submit;
 	struct buf notify, envid, settings;
@@ -60,18 +62,55 @@ static void usage(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
+static void begin_log(bool runner);
+
+/* What borrowed rights do not allow goes to the log as well, the one that the
+ * operator's settings name: somebody tries, or a program wants to be set up
+ * otherwise, and the directory says which. */
+static void log_refused(const char *what)
+{
+	static const struct conf_caller lent = { .borrowed = true };
+	char error[512], uid[16];
+
+	conf_load(NULL, NULL, NULL, 0, &lent, error, sizeof error);
+	begin_log(false);
+	snprintf(uid, sizeof uid, "%u", (unsigned)getuid());
+	log_event(LOG_WARNING, NULL, "refused", "uid", uid, "cwd",
+		  caller_directory(), "text", what, NULL);
+}
+
+static void refuse(const char *option)
+{
+	log_refused(option);
+	usage("%s is not allowed here", option);
+}
+
 /* ---- what options do ------------------------------------------------------ */
+
+/* "Key=value"; the last one of a key counts and takes the place of others, so
+ * that no number of repeats is too many. */
+static void set_text(struct cli *c, const char *text)
+{
+	size_t i, n = strcspn(text, "=");
+
+	for (i = 0; i < c->nset; i++)
+		if (strncasecmp(c->set[i].text, text, n + 1) == 0)
+			break;
+	if (i == sizeof c->set / sizeof c->set[0])
+		usage("too many settings on the command line");
+	c->set[i].text = text;
+	if (i == c->nset)
+		c->nset++;
+}
 
 static void set(struct cli *c, const char *key, const char *value)
 {
 	char *text = xcalloc(strlen(key) + strlen(value) + 2, 1);
 
-	if (c->nset == sizeof c->set / sizeof c->set[0])
-		usage("too many settings on the command line");
 	memcpy(text, key, strlen(key));
 	text[strlen(key)] = '=';
 	memcpy(text + strlen(key) + 1, value, strlen(value));
-	c->set[c->nset++].text = text;
+	set_text(c, text);
 }
 
 static void do_t(struct cli *c, const char *v)
@@ -111,9 +150,7 @@ static void do_O(struct cli *c, const char *v)
 {
 	if (!strchr(v, '='))
 		usage("-O %s: wants Key=value", v);
-	if (c->nset == sizeof c->set / sizeof c->set[0])
-		usage("too many settings on the command line");
-	c->set[c->nset++].text = v;
+	set_text(c, v);
 }
 
 static void do_e(struct cli *c, const char *v)
@@ -137,9 +174,12 @@ static void do_o(struct cli *c, const char *v)
 	case 'e':
 		do_e(c, v[1] ? v + 1 : "p");
 		break;
+	case 'v':
+		do_v(c, "");
+		break;
 	case 'Q':
 		if (caller_borrows())
-			usage("-oQ is not allowed here");
+			refuse("-oQ");
 		set(c, "QueueDirectory", v + 1);
 		break;
 	case '\0':
@@ -196,16 +236,23 @@ static void do_h(struct cli *c, const char *v)
 {
 	uint64_t n;
 
-	(void)c;
 	if (!parse_number(v, 100000, &n))
 		usage("-h %s: wants a number", v);
+	c->submit.hops = (unsigned)n;
 }
 
-static void do_X(struct cli *c, const char *v)
+/* The tag is the caller's word in a log that others read: a short one. */
+static void do_L(struct cli *c, const char *v)
 {
+	static char tag[33];
+	size_t i;
+
 	(void)c;
-	if (caller_borrows())
-		usage("-X %s is not allowed here", v);
+	strlcpy(tag, v, sizeof tag);
+	for (i = 0; tag[i]; i++)
+		if (!isalnum((unsigned char)tag[i]) && !strchr("_.-", tag[i]))
+			tag[i] = '_';
+	log_tag(tag);
 }
 
 static void do_Q(struct cli *c, const char *v)
@@ -226,26 +273,42 @@ static void do_nothing(struct cli *c, const char *v)
 	(void)v;
 }
 
+/* What is asked of sendmail with -b, and what it comes to here. */
+static const struct mode {
+	char letter;
+	int mode;			/* -1: refused, because why */
+	const char *why;
+} modes[] = {
+	{ 'm', DO_SUBMIT, NULL },
+	{ 'a', DO_SUBMIT, NULL },	/* lines may end in CRLF anyway */
+	{ 'p', DO_LIST, NULL },
+	{ 'i', DO_NOTHING, NULL },	/* AliasFile is read as it is */
+	{ 'h', DO_NOTHING, NULL },
+	{ 'H', DO_NOTHING, NULL },
+	{ 'v', DO_VERIFY, NULL },
+	{ 'd', -1, "this is no daemon: -q15m runs the queue again and again" },
+	{ 't', -1, "there are no rules to test: -bv says where mail goes" },
+	{ 'P', -1, "mailq shows how much is in the queue" },
+	{ 'z', -1, "the configuration is not compiled" },
+	{ 'S', -1, "there is no batched SMTP" },
+};
+
 static void do_b(struct cli *c, const char *v)
 {
-	switch (*v && !v[1] ? *v : '?') {
-	case 'm': case 'a':
-		break;
-	case 'p':
-		c->mode = DO_LIST;
-		break;
-	case 'i': case 'h': case 'H':
-		c->mode = DO_NOTHING;
-		break;
-	case 'v':
-		c->mode = DO_VERIFY;
-		break;
-	case 'D':
+	size_t i;
+
+	if (strcmp(v, "D") == 0) {
 		c->foreground = true;
-		break;
-	default:
-		usage("-b%s: there is no such mode", v);
+		return;
 	}
+	for (i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (*v == modes[i].letter && !v[1])
+			break;
+	if (i == sizeof modes / sizeof modes[0])
+		usage("-b%s: there is no such mode", v);
+	if (modes[i].mode < 0)
+		usage("-b%s: there is no such mode: %s", v, modes[i].why);
+	c->mode = modes[i].mode;
 }
 
 /* "15m", "1h30m", "90" (minutes): seconds; 0 if it is not that. */
@@ -273,14 +336,41 @@ static unsigned interval_of(const char *v)
 	return total > 0 && total < 10000000 ? (unsigned)total : 0;
 }
 
+/* -qI, -qR, -qS, each with a piece of an id, a recipient, a sender. */
+static const char **selector(struct cli *c, char letter)
+{
+	switch (letter) {
+	case 'I':
+		return &c->only.id;
+	case 'R':
+		return &c->only.rcpt;
+	case 'S':
+		return &c->only.sender;
+	default:
+		return NULL;
+	}
+}
+
 static void do_q(struct cli *c, const char *v)
 {
+	const char **piece = selector(c, *v);
+
 	c->queue_run = true;
-	if (!*v || strcmp(v, "f") == 0)
+	if (piece && v[1]) {
+		*piece = v + 1;
+		c->select = true;
+		return;
+	}
+	/* f: "in the foreground", as it is anyway; p: sendmail's runners that
+	 * stay, as ours do. */
+	if (*v == 'f' || *v == 'p')
+		v++;
+	if (!*v)
 		return;
 	c->interval = interval_of(v);
 	if (!c->interval)
-		usage("-q%s: wants an interval such as 15m, or nothing", v);
+		usage("-q%s: wants an interval such as 15m, I, R or S with a "
+		      "piece of an id, a recipient or a sender, or nothing", v);
 }
 
 static void do_flush(struct cli *c, const char *v)
@@ -325,6 +415,8 @@ enum arity { NONE, VALUE, ATTACHED };	/* ATTACHED: a value only if it is
 					 * part of the same word */
 enum { REFUSED = 1 };			/* with borrowed rights: 64 */
 
+/* A help that begins with "accepted" gives the reason why the letter has no
+ * effect; its callers are thirty years of programs. */
 static const struct option {
 	const char *name;		/* one letter, or a long name */
 	enum arity arity;
@@ -340,45 +432,62 @@ static const struct option {
 	{ "r", VALUE, 0, do_f, "sender", "the same as -f" },
 	{ "F", VALUE, 0, do_F, "name", "full name for a From that is missing" },
 	{ "v", NONE, 0, do_v, "", "show the SMTP dialogue on standard error" },
-	{ "b", VALUE, 0, do_b, "mode", "m: deliver (default); p: list the "
-	  "queue; v: say what would happen to an address; i: nothing to "
-	  "rebuild; D: with -q15m stay in the foreground" },
+	{ "b", VALUE, 0, do_b, "mode", "m, a: deliver (default); p: list the "
+	  "queue; v: say what would happen to an address; i, h, H: nothing to "
+	  "do; D: with -q15m stay in the foreground" },
 	{ "q", ATTACHED, 0, do_q, "[interval]", "work off the queue once, or "
-	  "again every interval (15m, 1h)" },
+	  "again every interval (15m, 1h); -qI, -qR and -qS with a piece of an "
+	  "id, recipient or sender: once, these messages, due or not" },
 	{ "C", VALUE, REFUSED, do_C, "file", "read this configuration" },
 	{ "O", VALUE, 0, do_O, "Key=value", "one setting, see "
-	  "mailroot.conf(5)" },
+	  "mailroot.conf(5); with borrowed rights only those that anyone may "
+	  "set" },
 	{ "o", VALUE, 0, do_o, "x[value]", "sendmail's one-letter settings: i, "
-	  "d (b i q d), e (p m w e q), Q; others are accepted and ignored" },
+	  "v, d (b i q d), e (p m w e q), Q; others are accepted: they are "
+	  "about a daemon or rules that are not here" },
 	{ "e", VALUE, 0, do_e, "mode", "the same as -oe" },
 	{ "N", VALUE, 0, do_N, "when", "delivery status reports: never, or "
 	  "success,failure,delay" },
 	{ "R", VALUE, 0, do_R, "what", "return hdrs or full in a report" },
 	{ "V", VALUE, 0, do_V, "envid", "envelope identifier for reports" },
+	{ "h", VALUE, 0, do_h, "hops", "servers it has passed already; more "
+	  "than HopCount is a loop" },
+	{ "L", VALUE, 0, do_L, "tag", "a word for the log: tag=" },
 	{ "B", VALUE, 0, do_nothing, "type", "accepted: what the text holds is "
 	  "seen from the text" },
-	{ "h", VALUE, 0, do_h, "hops", "accepted: Received fields are "
-	  "counted" },
 	{ "A", VALUE, 0, do_nothing, "c|m", "accepted: there is one "
-	  "configuration" },
-	{ "L", VALUE, 0, do_nothing, "tag", "accepted: the log tag is fixed" },
-	{ "p", VALUE, 0, do_nothing, "protocol", "accepted: not used" },
-	{ "M", VALUE, 0, do_nothing, "x", "accepted: there are no macros" },
-	{ "D", VALUE, 0, do_nothing, "file", "accepted: never opened" },
-	{ "T", VALUE, 0, do_nothing, "time", "accepted: not used" },
-	{ "X", VALUE, REFUSED, do_X, "file", "accepted: never opened" },
+	  "configuration, for submission too" },
+	{ "p", VALUE, 0, do_nothing, "protocol", "accepted: Received says how "
+	  "the message came to this program, and no more" },
+	{ "M", VALUE, 0, do_nothing, "x", "accepted: there are no macros to "
+	  "set" },
+	{ "D", VALUE, 0, do_nothing, "file", "accepted: there is no debugging "
+	  "output, and the file is never opened" },
+	{ "T", VALUE, 0, do_nothing, "time", "accepted: the time in the queue "
+	  "is the operator's (SmtpRemoteNDRExpireMinutes)" },
+	{ "X", VALUE, REFUSED, do_nothing, "file", "accepted: the dialogue is "
+	  "shown by -v, and the file is never opened" },
 	{ "Q", VALUE, 0, do_Q, "reason", "refused: there is no quarantine" },
-	{ "d", ATTACHED, 0, do_nothing, "[level]", "accepted: no debugging" },
-	{ "E", ATTACHED, 0, do_nothing, "[x]", "accepted: not used" },
-	{ "J", ATTACHED, 0, do_nothing, "[x]", "accepted: not used" },
-	{ "G", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "d", ATTACHED, 0, do_nothing, "[level]", "accepted: there is no "
+	  "debugging output" },
+	{ "E", ATTACHED, 0, do_nothing, "[x]", "accepted: a word of Sony "
+	  "NEWS, for Japanese text" },
+	{ "J", ATTACHED, 0, do_nothing, "[x]", "accepted: a word of Sony "
+	  "NEWS, for Japanese text" },
+	{ "G", NONE, 0, do_nothing, "", "accepted: mail that is passed on is "
+	  "mended like any other" },
 	{ "I", NONE, 0, do_I, "", "as newaliases: there is nothing to rebuild" },
-	{ "U", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "c", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "m", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "n", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "U", NONE, 0, do_nothing, "", "accepted: a message is always taken "
+	  "as a first submission" },
+	{ "c", NONE, 0, do_nothing, "", "accepted: no mailer here is "
+	  "expensive" },
+	{ "m", NONE, 0, do_nothing, "", "accepted: the sender is never taken "
+	  "out of a list" },
+	{ "n", NONE, 0, do_nothing, "", "accepted: who writes the aliases "
+	  "wants them used" },
 	{ "s", NONE, 0, do_nothing, "", "accepted: From_ lines are dropped" },
-	{ "x", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "x", NONE, 0, do_nothing, "", "accepted: a word of OSF/1 that does "
+	  "nothing there either" },
 	{ "flush", NONE, 0, do_flush, "", "with -q: now, whatever is due" },
 	{ "json", NONE, 0, do_json, "", "with -bp: one JSON object a line" },
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
@@ -401,11 +510,11 @@ static const struct option *find(const char *name, size_t n)
 
 static void apply(struct cli *c, const struct option *o, const char *value)
 {
-	if ((o->flags & REFUSED) && caller_borrows()) {
-		log_note(LOG_WARNING, "uid %u: option -%s refused",
-			 (unsigned)getuid(), o->name);
-		usage("-%s is not allowed here", o->name);
-	}
+	char shown[32];
+
+	snprintf(shown, sizeof shown, "-%s%s", o->name[1] ? "-" : "", o->name);
+	if ((o->flags & REFUSED) && caller_borrows())
+		refuse(shown);
 	o->take(c, value);
 }
 
@@ -496,15 +605,20 @@ static int manual(void)
 	return EXIT_OK;
 }
 
+/* Any other name, such as send-mail, is sendmail. */
 static void personality(struct cli *c, const char *name)
 {
+	static const struct { const char *name; int mode; } names[] = {
+		{ "mailq", DO_LIST }, { "newaliases", DO_NOTHING },
+		{ "hoststat", DO_NOTHING }, { "purgestat", DO_NOTHING },
+	};
 	const char *slash = strrchr(name, '/');
+	size_t i;
 
 	name = slash ? slash + 1 : name;
-	if (strcmp(name, "mailq") == 0)
-		c->mode = DO_LIST;
-	else if (strcmp(name, "newaliases") == 0)
-		c->mode = DO_NOTHING;
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i].name) == 0)
+			c->mode = names[i].mode;
 }
 
 /* With this mode, whatever the umask. */
@@ -544,7 +658,7 @@ static int queue_run(const struct cli *c)
 		die(EXIT_OSERR, "cannot become the owner of %s: %s",
 		    conf()->queue_dir, strerror(errno));
 	if (!c->interval)
-		return run_once(c->flush);
+		return run_once(c->flush, c->select ? &c->only : NULL);
 	if (!c->foreground && getpid() != 1) {
 		child = detach();
 		if (child < 0)
@@ -593,6 +707,8 @@ int main(int argc, char **argv)
 	 * submitted can be left to a run that can read them. */
 	if (status && !(conf_unreadable() && c.mode == DO_SUBMIT &&
 			!c.queue_run && attempt_pickup_is_open())) {
+		if (status == EXIT_USAGE && caller.borrowed)
+			log_refused(error);
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
@@ -605,6 +721,9 @@ int main(int argc, char **argv)
 		log_note(LOG_WARNING, "chdir /: %s", strerror(errno));
 	if (c.flush && !c.queue_run)
 		usage("--flush goes with -q");
+	if (c.select && c.interval)
+		usage("-qI, -qR and -qS are for one run: leave out the "
+		      "interval");
 	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
 	if (c.mode == DO_LIST)

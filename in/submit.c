@@ -115,6 +115,16 @@ static int read_message(struct course *c)
 	return status;
 }
 
+/* -h: who passes a message on says how far it has come. */
+static int looping(const struct submit *args)
+{
+	if (args->hops <= conf()->hop_count)
+		return 0;
+	complain("5.4.6 mail loop: -h says %u hops, HopCount is %u",
+		 args->hops, conf()->hop_count);
+	return EXIT_UNAVAILABLE;
+}
+
 int submit(const struct submit *args)
 {
 	static struct course c;		/* a child's part outlives us in it */
@@ -128,6 +138,8 @@ int submit(const struct submit *args)
 		complain("%s", error);
 	else
 		status = no_recipients(&c);
+	if (status == 0)
+		status = looping(args);
 	if (status == 0) {
 		attempt_open(&c.attempt);
 		status = read_message(&c);

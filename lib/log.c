@@ -31,7 +31,35 @@ static struct {
 	int fd;		/* LogFile or the fallback, once open; -1 */
 	int sock;	/* syslog; -1 */
 	bool tried;	/* syslog has been looked for */
+	bool opened;	/* log_open was called */
+	char early[4 * LINE];	/* what came before, a line each */
+	size_t nearly;
+	const char *tag;
 } out = { .file = "", .facility = LOG_MAIL, .fd = -1, .sock = -1 };
+
+static bool to_file(const char *path, const char *line, size_t n);
+
+/* What was said before anybody knew where to. */
+static void put_early(void)
+{
+	const char *path = out.file[0] ? out.file : out.fallback;
+	char *at = out.early, *line;
+
+	out.nearly = 0;
+	while (path && (line = strsep(&at, "\n")) != NULL) {
+		if (!*line)
+			continue;
+		if (out.json)
+			log_event(LOG_NOTICE, NULL, "note", "text", line, NULL);
+		else
+			to_file(path, line, strlen(line));
+	}
+}
+
+void log_tag(const char *tag)
+{
+	out.tag = tag;
+}
 
 void log_reopen(void)
 {
@@ -47,6 +75,9 @@ void log_open(const char *file, bool json, int facility, const char *fallback)
 	out.json = json;
 	out.facility = facility;
 	out.fallback = fallback;
+	out.opened = true;
+	if (out.nearly > 0)
+		put_early();
 }
 
 /* Is syslog there?  Connected once; a daemon that went away is noticed by
@@ -123,6 +154,13 @@ static void emit(int priority, const char *line, size_t n)
 		return;
 	if (out.fallback)
 		to_file(out.fallback, line, n);
+	/* As many as fit: later ones are not worth more. */
+	if (!out.opened && n + 2 <= sizeof out.early - out.nearly) {
+		memcpy(out.early + out.nearly, line, n);
+		out.nearly += n;
+		out.early[out.nearly++] = '\n';
+		out.early[out.nearly] = '\0';
+	}
 }
 
 /* value made printable, with what is quoted in both forms escaped. */
@@ -189,6 +227,8 @@ void log_event(int priority, const char *id, const char *event, ...)
 	}
 	if (level(priority))
 		put_pair(&b, "level", level(priority));
+	if (out.tag && *out.tag)
+		put_pair(&b, "tag", out.tag);
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);

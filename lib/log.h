@@ -19,8 +19,8 @@
 #include <syslog.h>
 
 /*
- * Where lines go from now on; until called they are kept nowhere but
- * syslog.  file: "" none, "stderr", or a path that is appended to (a path
+ * Where lines go from now on; until called they go to syslog, and where there
+ * is none the first few wait for this call.  file: "" none, "stderr", or a path that is appended to (a path
  * that cannot be opened falls to syslog).  fallback: path or NULL.  facility:
  * a syslog facility number such as LOG_MAIL.  Strings are borrowed for ever.
  */
@@ -28,6 +28,8 @@ void log_open(const char *file, bool json, int facility, const char *fallback);
 
 /* The file was moved away: the next line opens it anew. */
 void log_reopen(void);
+/* -L: every line says tag=TAG from now on.  Borrowed for ever. */
+void log_tag(const char *tag);
 
 /*
  * One event.  id: the message's, or NULL ("-").  event: one word.  Then pairs

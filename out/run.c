@@ -51,6 +51,7 @@ struct run {
 	struct underway *underway;
 	time_t now;
 	bool flush;
+	const struct run_filter *only;	/* NULL: every message */
 	time_t latest;		/* a due behind this is a wrong clock's */
 	unsigned foreign;
 	bool storage_failed;
@@ -73,7 +74,9 @@ static bool seen(void *ctx, const char *name, time_t due, const char *id)
 				  NULL);
 		return true;
 	}
-	if (due > r->now && due <= r->latest && !r->flush)
+	if (due > r->now && due <= r->latest && !r->flush && !r->only)
+		return true;
+	if (r->only && r->only->id && !strcasestr(id, r->only->id))
 		return true;
 	if (r->ndue == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 64;
@@ -199,6 +202,24 @@ static void told(void *ctx, const struct deliver_record *rec)
 	}
 }
 
+/* Does the run's filter leave this one out?  Who has his mail already is no
+ * reason to try it. */
+static bool left_out(const struct run *r, const struct envelope *env)
+{
+	const struct run_filter *f = r->only;
+	size_t i;
+
+	if (!f)
+		return false;
+	if (f->sender && !strcasestr(env->sender, f->sender))
+		return true;
+	for (i = 0; f->rcpt && i < env->nrcpt; i++)
+		if (env->rcpt[i].state == RCPT_WAITING &&
+		    strcasestr(env->rcpt[i].addr, f->rcpt))
+			return false;
+	return f->rcpt != NULL;
+}
+
 /* The first next hop of a due message into the engine's books.  A message
  * with only local recipients has none: it is settled here and now. */
 static void book(struct run *r, uint32_t n)
@@ -210,6 +231,10 @@ static void book(struct run *r, uint32_t n)
 
 	if (!m) {
 		unusable(r, r->due[n].name, errno);
+		return;
+	}
+	if (left_out(r, &m->env)) {
+		message_free(m);
 		return;
 	}
 	for (i = 0; i < m->env.nrcpt; i++) {
@@ -289,9 +314,9 @@ static void recover_others(time_t now)
 	}
 }
 
-int run_once(bool flush)
+int run_once(bool flush, const struct run_filter *only)
 {
-	struct run r = { .now = now_real(), .flush = flush };
+	struct run r = { .now = now_real(), .flush = flush, .only = only };
 	struct deliver_setup setup = { .tell = told,
 				       .no_bdat = state_answer_no_bdat,
 				       .verbose = conf()->verbose, .ctx = &r };

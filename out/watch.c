@@ -241,7 +241,7 @@ int watch_repeat(unsigned interval, bool flush)
 		if (now_mono() >= w.next)
 			w.next = now_mono() + 1000 * (int64_t)interval;
 		watch_folders(&w);
-		run_once(flush);	/* it complains by itself */
+		run_once(flush, NULL);	/* it complains by itself */
 		flush = false;
 		shrink();
 		sigprocmask(SIG_BLOCK, &ours, &open);
