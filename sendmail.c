@@ -9,6 +9,7 @@
 #include "config.h"
 #include "in/attempt.h"
 #include "in/caller.h"
+#include "in/smtpd.h"
 #include "in/submit.h"
 #include "lib/codec.h"
 #include "lib/log.h"
@@ -31,8 +32,8 @@
 
 /* What the command line comes to. */
 struct cli {
-	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
-	       DO_SETTINGS, DO_MANUAL } mode;
+	enum { DO_SUBMIT, DO_SMTP, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP,
+	       DO_VERSION, DO_SETTINGS, DO_MANUAL } mode;
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
 	const char *conf_file;		/* -C */
@@ -231,6 +232,9 @@ static void do_b(struct cli *c, const char *v)
 	switch (*v && !v[1] ? *v : '?') {
 	case 'm': case 'a':
 		break;
+	case 's':
+		c->mode = DO_SMTP;
+		break;
 	case 'p':
 		c->mode = DO_LIST;
 		break;
@@ -340,9 +344,9 @@ static const struct option {
 	{ "r", VALUE, 0, do_f, "sender", "the same as -f" },
 	{ "F", VALUE, 0, do_F, "name", "full name for a From that is missing" },
 	{ "v", NONE, 0, do_v, "", "show the SMTP dialogue on standard error" },
-	{ "b", VALUE, 0, do_b, "mode", "m: deliver (default); p: list the "
-	  "queue; v: say what would happen to an address; i: nothing to "
-	  "rebuild; D: with -q15m stay in the foreground" },
+	{ "b", VALUE, 0, do_b, "mode", "m: deliver (default); s: SMTP on standard input and "
+	  "output; p: list the queue; v: say what would happen to an address; "
+	  "i: nothing to rebuild; D: with -q15m stay in the foreground" },
 	{ "q", ATTACHED, 0, do_q, "[interval]", "work off the queue once, or "
 	  "again every interval (15m, 1h)" },
 	{ "C", VALUE, REFUSED, do_C, "file", "read this configuration" },
@@ -591,8 +595,11 @@ int main(int argc, char **argv)
 			   error, sizeof error);
 	/* Without the settings nothing may be sent from here, but what is
 	 * submitted can be left to a run that can read them. */
-	if (status && !(conf_unreadable() && c.mode == DO_SUBMIT &&
-			!c.queue_run && attempt_pickup_is_open())) {
+	if (status && !(conf_unreadable() && !c.queue_run &&
+			(c.mode == DO_SUBMIT || c.mode == DO_SMTP) &&
+			attempt_pickup_is_open())) {
+		if (c.mode == DO_SMTP)
+			return smtpd_unable(status, error);
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
@@ -607,6 +614,8 @@ int main(int argc, char **argv)
 		usage("--flush goes with -q");
 	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
+	if (c.mode == DO_SMTP)
+		return smtpd();
 	if (c.mode == DO_LIST)
 		return mailq_list(c.json, !caller_is_operator());
 	if (c.mode == DO_VERIFY && c.submit.nrcpt == 0)
