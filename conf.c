@@ -223,6 +223,11 @@ static const struct confrow table[] = {
   .help = "The ESMTP verbs that may be used when a server offers them.",
   .why = "See VERB MASKS below. Everything, because each verb is used only "
 	 "where it is offered." },
+{ "SmtpInboundCommandSupportOptions", V(mask_inbound, inbound_mask),
+  .def = "all", .iis = "7697601",
+  .help = "The ESMTP verbs that are offered on standard input (-bs).",
+  .why = "See VERB MASKS below. Of those that are on, what is built is "
+	 "offered." },
 { "AddressFamily", W(choice, family, families), .def = "any",
   .flags = CONF_DOMAIN,
   .help = "Which addresses of a server are tried." },

@@ -64,6 +64,7 @@ struct conf {
 	int smart_host_type;		/* 0, 1, 2 */
 	unsigned remote_port;
 	uint64_t outbound_mask;		/* lib/verb.h */
+	uint64_t inbound_mask;		/* of -bs */
 	enum address_family family;	/* AddressFamily */
 	const char *bind_address;
 	const char *name_servers;

@@ -90,6 +90,38 @@
 #define ALIAS_FILE_MAX (16 * 1024 * 1024)
 #endif
 
+/* ---- SMTP on standard input (-bs) ------------------------------------------ */
+
+/* A command, without its end.  RFC 5321 4.5.3.1.4 says 512; a path may be as
+ * long as ADDRESS_MAX here, and has parameters behind it. */
+#ifndef SMTPD_LINE_MAX
+#define SMTPD_LINE_MAX 2048
+#endif
+/* Refused commands since the last message that was taken: then the client is
+ * lost, and it is told so. */
+#ifndef SMTPD_ERRORS_MAX
+#define SMTPD_ERRORS_MAX 20
+#endif
+/* Recipients of one message; behind it 452, and a client that knows the RFC
+ * sends the rest with a second message.  Many do not know it, so this is what
+ * must work on standard input. */
+#ifndef SMTPD_RECIPIENTS_MAX
+#define SMTPD_RECIPIENTS_MAX 10000
+#endif
+/* Silence inside a transaction (RFC 5321 4.5.3.2.7), and outside one: PHP
+ * workers hold a session open for as long as they live. */
+#ifndef SMTPD_TRANSACTION_SECONDS
+#define SMTPD_TRANSACTION_SECONDS 300
+#endif
+#ifndef SMTPD_IDLE_SECONDS
+#define SMTPD_IDLE_SECONDS 86400
+#endif
+/* Of a text that is refused the rest is read and thrown away, because only
+ * behind its end there is a next command; but not more octets than this. */
+#ifndef SMTPD_DISCARD_MAX
+#define SMTPD_DISCARD_MAX (1024 * 1024 * 1024)
+#endif
+
 /* ---- limits on what a server may send (RFC 5321 4.5.3.1.5) ----------- */
 
 #ifndef REPLY_LINE_MAX		/* the RFC asks for 512; be generous once */

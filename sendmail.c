@@ -9,6 +9,7 @@
 #include "config.h"
 #include "in/attempt.h"
 #include "in/caller.h"
+#include "in/smtpd.h"
 #include "in/submit.h"
 #include "lib/codec.h"
 #include "lib/log.h"
@@ -31,8 +32,8 @@
 
 /* What the command line comes to. */
 struct cli {
-	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
-	       DO_SETTINGS, DO_MANUAL } mode;
+	enum { DO_SUBMIT, DO_SMTP, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP,
+	       DO_VERSION, DO_SETTINGS, DO_MANUAL } mode;
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
 	bool select;
@@ -280,6 +281,7 @@ static const struct mode {
 	const char *why;
 } modes[] = {
 	{ 'm', DO_SUBMIT, NULL },
+	{ 's', DO_SMTP, NULL },
 	{ 'a', DO_SUBMIT, NULL },	/* lines may end in CRLF anyway */
 	{ 'p', DO_LIST, NULL },
 	{ 'i', DO_NOTHING, NULL },	/* AliasFile is read as it is */
@@ -432,9 +434,10 @@ static const struct option {
 	{ "r", VALUE, 0, do_f, "sender", "the same as -f" },
 	{ "F", VALUE, 0, do_F, "name", "full name for a From that is missing" },
 	{ "v", NONE, 0, do_v, "", "show the SMTP dialogue on standard error" },
-	{ "b", VALUE, 0, do_b, "mode", "m, a: deliver (default); p: list the "
-	  "queue; v: say what would happen to an address; i, h, H: nothing to "
-	  "do; D: with -q15m stay in the foreground" },
+	{ "b", VALUE, 0, do_b, "mode", "m, a: deliver (default); s: SMTP on "
+	  "standard input and output; p: list the queue; v: say what would "
+	  "happen to an address; i, h, H: nothing to do; D: with -q15m stay "
+	  "in the foreground" },
 	{ "q", ATTACHED, 0, do_q, "[interval]", "work off the queue once, or "
 	  "again every interval (15m, 1h); -qI, -qR and -qS with a piece of an "
 	  "id, recipient or sender: once, these messages, due or not" },
@@ -705,10 +708,13 @@ int main(int argc, char **argv)
 			   error, sizeof error);
 	/* Without the settings nothing may be sent from here, but what is
 	 * submitted can be left to a run that can read them. */
-	if (status && !(conf_unreadable() && c.mode == DO_SUBMIT &&
-			!c.queue_run && attempt_pickup_is_open())) {
+	if (status && !(conf_unreadable() && !c.queue_run &&
+			(c.mode == DO_SUBMIT || c.mode == DO_SMTP) &&
+			attempt_pickup_is_open())) {
 		if (status == EXIT_USAGE && caller.borrowed)
 			log_refused(error);
+		if (c.mode == DO_SMTP)
+			return smtpd_unable(status, error);
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
@@ -726,6 +732,8 @@ int main(int argc, char **argv)
 		      "interval");
 	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
+	if (c.mode == DO_SMTP)
+		return smtpd();
 	if (c.mode == DO_LIST)
 		return mailq_list(c.json, !caller_is_operator());
 	if (c.mode == DO_VERIFY && c.submit.nrcpt == 0)

@@ -143,6 +143,7 @@ static int storage_failed(struct incoming *in, const char *what)
 {
 	int err = errno;
 
+	in->storage_errno = err;
 	return refuse(in, storage_status(err), "cannot %s in %s: %s%s", what,
 		      in->q ? in->q->path : "memory", strerror(err),
 		      storage_advice(err));
@@ -155,7 +156,8 @@ static int store(struct reading *r)
 	size_t n = buf_len(&r->text);
 
 	r->stored += n;
-	if (in->max_size && r->stored > in->max_size)
+	in->too_large = in->max_size && r->stored > in->max_size;
+	if (in->too_large)
 		return refuse(in, EXIT_DATAERR, "the message is larger than "
 			      "MaxMessageSize (%llu octets)",
 			      (unsigned long long)in->max_size);

@@ -38,6 +38,8 @@ struct incoming {
 	struct message *m;		/* the caller's: message_free */
 	struct header_facts facts;
 	char error[256];
+	bool too_large;			/* the reason for a 65 was its size */
+	int storage_errno;		/* of a status 71, 73, 74; 0 unknown */
 	bool at_end;			/* all of the input was read */
 };
 

@@ -191,14 +191,26 @@ static bool set_ip(const struct confvalue *v, void *base, const char *text,
 	return !*text || is_ip(AF_INET, text) || is_ip(AF_INET6, text);
 }
 
-static bool set_mask(const struct confvalue *v, void *base, const char *text,
-		     char *why)
+static bool set_either(const char *text, bool outbound, uint64_t *mask,
+		       char *why)
 {
-	const char *bad = verb_parse(text, true, field(v, base));
+	const char *bad = verb_parse(text, outbound, mask);
 
 	if (bad)
 		snprintf(why, CONFVALUE_WHY, "must be a verb mask: %s", bad);
 	return !bad;
+}
+
+static bool set_mask(const struct confvalue *v, void *base, const char *text,
+		     char *why)
+{
+	return set_either(text, true, field(v, base), why);
+}
+
+static bool set_mask_inbound(const struct confvalue *v, void *base,
+			     const char *text, char *why)
+{
+	return set_either(text, false, field(v, base), why);
 }
 
 /* ---- lists ----------------------------------------------------------------------------- */
@@ -294,6 +306,7 @@ confvalue_ip = { "an IPv4 or IPv6 address", "", set_ip },
 confvalue_servers = { "a list of addresses, each ip or ip:port", "",
 		      set_servers },
 confvalue_mask = { "a verb mask", "", set_mask },
+confvalue_mask_inbound = { "a verb mask", "", set_mask_inbound },
 confvalue_domains = { "a list of domains", "", set_domains };
 
 /* ---- the sentence -------------------------------------------------------------------------- */

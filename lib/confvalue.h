@@ -58,6 +58,7 @@ extern const struct confkind
 	confvalue_ip,
 	confvalue_servers,	/* "ip:port,[ip]:port" */
 	confvalue_mask,		/* uint64_t, by verb_parse(outbound) */
+	confvalue_mask_inbound,	/* the same, inbound */
 	confvalue_domains;	/* const char *const *, sorted without case */
 
 /* Reads text.  False with why holding the end of the sentence

@@ -81,6 +81,7 @@ static inline const char *show(const struct conf *c, const char *key)
 	IS("SmartHostType") N(smart_host_type);
 	IS("RemoteSmtpPort") N(remote_port);
 	IS("SmtpOutboundCommandSupportOptions") N(outbound_mask);
+	IS("SmtpInboundCommandSupportOptions") N(inbound_mask);
 	IS("AddressFamily") N(family);
 	IS("BindAddress") S(bind_address);
 	IS("NameServers") S(name_servers);
