@@ -341,7 +341,9 @@ static const struct confrow table[] = {
 { "RoutePasswordCommand", V(text, route_password_command), .def = "",
   .shown = "none", .flags = CONF_DOMAIN,
   .help = "A shell command whose first line of output is the password or, for "
-	  "OAUTHBEARER and XOAUTH2, the access token." },
+	  "OAUTHBEARER and XOAUTH2, the access token.",
+  .why = "It must end within 10 seconds, in which nothing is sent, and runs at "
+	 "most once a minute. It gets PATH=/usr/bin:/bin and no standard input." },
 { "AuthMechanisms", V(text, auth_mechanisms), .def = "", .shown = "all",
   .flags = CONF_DOMAIN,
   .help = "The mechanisms that may be used: SCRAM-SHA-256, SCRAM-SHA-1, "
