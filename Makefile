@@ -11,7 +11,7 @@ L1 = lib/buf lib/log lib/reply lib/util
 L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime lib/mimehead lib/mimeline \
 	lib/mimeread lib/codec lib/verb lib/replyline lib/offers lib/confread lib/confsource lib/confvalue lib/confmanual
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
-L4 = conf queue esmtp out/sasl out/roll out/auth out/command out/route
+L4 = conf confguard queue esmtp out/sasl out/roll out/auth out/command out/route
 L5 = in/submit in/attempt in/message in/identity in/alias in/caller \
 	in/limits \
 	out/deliver out/hop out/session out/secure out/race out/settle \

@@ -448,6 +448,35 @@ saw 'a section with a user: hers' \
 	"C: AUTH PLAIN $(printf '\0carol\0hers' | base64)"
 unseen 'a section with a user: not ours' "$BOTH|$B64"
 expect_empty 'nobody else was called' "$oseen"
+# Nor does one that an argument or the environment names, whose caller may be
+# anybody: no user at all, or with another user no password.
+for source in argument environment; do
+	clean
+	: >"$SEEN"
+	write_conf "SmartHost = $ours" "$USER" "$PASSWORD" "$TRUST"
+	case $source in
+	argument)
+		expect_exit "another host, $source" 0 sendmail \
+			-O "SmartHost=$theirs" -f alice@client.test \
+			bob@far.test <"$WORK/letter" ;;
+	environment)
+		EXTRA_ENV="SENDMAIL_SMARTHOST=$theirs"
+		expect_exit "another host, $source" 0 sendmail \
+			-f alice@client.test bob@far.test <"$WORK/letter"
+		EXTRA_ENV= ;;
+	esac
+	check "another host, $source: the server is done" wait_for 5 over
+	fate "another host, $source" tls
+	unseen "another host, $source: no AUTH" 'C: AUTH'
+done
+clean
+: >"$SEEN"
+expect_exit 'another host and user' 0 sendmail -O "SmartHost=$theirs" \
+	-O RouteUserName=carol -f alice@client.test bob@far.test \
+	<"$WORK/letter"
+check 'another host and user: the server is done' wait_for 5 over
+fate 'another host and user' 'none will do of: '
+expect_empty 'still nobody else was called' "$oseen"
 stop_server 'a section'
 SERVER=$oserver SEEN=$oseen
 
