@@ -15,6 +15,7 @@
  * in lib/confvalue, the syntax in lib/confread.
  */
 #include "conf.h"
+#include "confguard.h"
 #include "config.h"
 #include "lib/addr.h"
 #include "lib/confmanual.h"
@@ -335,7 +336,10 @@ static const struct confrow table[] = {
   .flags = CONF_DOMAIN, .iis = "none",
   .help = "The user for AUTH; where it is set, mail goes only after AUTH.",
   .why = "A refused password defers mail and is logged as an alert; it never "
-	 "returns a message." },
+	 "returns a message. User and password are for the SmartHost they are "
+	 "set with: where a later source (a section, the environment, -O) names "
+	 "another, or -O says how the server is found or by what it is known, "
+	 "they are not used unless they are given there too." },
 { "RoutePassword", V(text, route_password), .def = "", .shown = "none",
   .flags = CONF_DOMAIN, .iis = "none",
   .help = "Its password; better in RoutePasswordFile." },
@@ -346,7 +350,9 @@ static const struct confrow table[] = {
 { "RoutePasswordCommand", V(text, route_password_command), .def = "",
   .shown = "none", .flags = CONF_DOMAIN,
   .help = "A shell command whose first line of output is the password or, for "
-	  "OAUTHBEARER and XOAUTH2, the access token." },
+	  "OAUTHBEARER and XOAUTH2, the access token.",
+  .why = "It must end within 10 seconds, in which nothing is sent, and runs at "
+	 "most once a minute. It gets PATH=/usr/bin:/bin and no standard input." },
 { "AuthMechanisms", V(text, auth_mechanisms), .def = "", .shown = "all",
   .flags = CONF_DOMAIN,
   .help = "The mechanisms that may be used: SCRAM-SHA-256, SCRAM-SHA-1, "
@@ -571,18 +577,12 @@ static void smart_host_type(struct conf *c, const char **texts)
 }
 
 /*
- * What RouteUserName brings with it.  outer: the texts outside sections.  A
- * password is for the host it was configured with: a section that names
- * another SmartHost and no user of its own has none.  It wants a server that
- * has proved its name, unless a level was asked for in so many words; and
- * providers count the connections of a user.
+ * What RouteUserName brings with it.  outer: the texts outside sections.  It
+ * wants a server that has proved its name, unless a level was asked for in so
+ * many words; and providers count the connections of a user.
  */
 static void credentials(struct conf *c, const char **texts, const char **outer)
 {
-	if (texts != outer && GIVEN(texts, smart_hosts) &&
-	    !GIVEN(texts, route_user))
-		c->route_user = c->route_password = c->route_password_file =
-			c->route_password_command = "";
 	c->tls_level_asked = GIVEN(texts, tls_level) || GIVEN(outer, tls_level);
 	if (!c->tls_level_asked)
 		c->tls_level = *c->route_user ? TLS_VERIFY : TLS_MAY;
@@ -603,6 +603,7 @@ static void settle_section(struct confsection *s)
 		if (s->texts[i])
 			apply(c, i, s->texts[i]);
 	smart_host_type(c, s->texts);
+	confguard_section(&sources, s->texts, c);
 	credentials(c, s->texts, sources.texts);
 }
 
@@ -650,11 +651,14 @@ int conf_load(const char *file, char *const *environ_list,
 		sources.error = other;
 		sources.errsize = sizeof other;
 	}
+	confguard_begin(&sources);
 	if (!status && !caller->borrowed)
 		status = confsource_environ(&sources, environ_list);
+	confguard_source(&sources, false);
 	for (i = 0; i < noptions && !status; i++)
 		status = confsource_option(&sources, options[i].text,
 					   caller->borrowed);
+	confguard_source(&sources, true);
 	/* Half of what the operator meant is worse than the defaults. */
 	if (status)
 		confsource_forget(&sources);

@@ -193,9 +193,20 @@ static const struct confrow *find(const struct confsource *src,
 	return NULL;
 }
 
+/* An error line is for whoever called us: of a line that speaks of a password
+ * it has no more than that word. */
+static void hide_password(char *line)
+{
+	char *at = strcasestr(line, "password");
+
+	if (at)
+		at[strlen("password")] = '\0';
+}
+
 static int take(struct confsource *src, const struct place *at,
 		const struct confrow *r, const char *text)
 {
+	bool secret = strcasestr(r->name, "password");
 	char why[CONFVALUE_WHY];
 	const char **texts;
 
@@ -203,8 +214,9 @@ static int take(struct confsource *src, const struct place *at,
 		return fail(src, at, "%s holds for all domains: put it before "
 			    "the first [domain ...] line", r->name);
 	if (!confvalue_set(&r->v, src->spare, text, why))
-		return fail(src, at, "%s \"%.80s%s\" %s", r->name, text,
-			    strlen(text) > 80 ? "..." : "", why);
+		return fail(src, at, "%s \"%.*s%s\" %s", r->name,
+			    secret ? 0 : 80, text,
+			    secret || strlen(text) > 80 ? "..." : "", why);
 	if (!src->texts)
 		src->texts = xcalloc(src->nrows, sizeof *src->texts);
 	texts = at->section ? at->section->texts : src->texts;
@@ -328,6 +340,7 @@ static int read_line(struct confsource *src, struct place *at, char *text)
 	/* Now, because the line is cut while it is read. */
 	text = trim(text);
 	printable(shown, sizeof shown, text, strlen(text));
+	hide_password(shown);
 	bad = confread_line(text, &line);
 	if (bad)
 		return fail(src, at, "\"%s\" %s", shown, bad);

@@ -11,9 +11,11 @@
 
 /*
  * The secret as a string the caller wipes with secret_free; "" if none is
- * configured.  NULL with one sentence in why: the file cannot be read, the
- * command failed or was silent for 20 s.  A file that everybody can read works
- * and is logged as an alert.
+ * configured.  NULL with one sentence in why: the file cannot be read or has
+ * none, the command failed or took over 10 s.  The command runs while
+ * everything else waits, at most once a minute for one command: its word, and
+ * its failure, are kept so long.  A file that everybody can read works and is
+ * logged as an alert.
  */
 char *secret_get(const struct conf *c, char *why, size_t size);
 void secret_free(char *secret);

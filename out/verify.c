@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 the mailroot authors */
 /*
- * -bv.  The questions are the engine's own (route_find, dns_mx,
- * dns_addresses), asked one after another: somebody reads the answers.
+ * -bv.  The questions are the engine's own (route_find, dns_mx, dns_addresses,
+ * secure_possible), asked one after another: somebody reads the answers.
+ * Nobody is connected to.  So why mail waits is told as far as it is known
+ * here: what no server could change, and what Queue has from the last attempt.
  */
 #include "out/verify.h"
 #include "conf.h"
 #include "dns.h"
 #include "in/alias.h"
+#include "in/caller.h"
 #include "lib/addr.h"
 #include "lib/loop.h"
 #include "lib/reply.h"
@@ -15,13 +18,19 @@
 #include "lib/util.h"
 #include "lib/verb.h"
 #include "out/route.h"
+#include "out/secure.h"
 #include "out/state.h"
+#include "queue.h"
 
 #include <bsd/string.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+/* Messages that are opened in search of a reason: half a second. */
+#define WAITING_READ 10000
 
 struct verify {
 	struct loop *loop;
@@ -164,9 +173,7 @@ static void show_settings(const struct route *r)
 	printf("  SmtpOutboundCommandSupportOptions %s; MaxRecipients %u; "
 	       "MaxOutConnectionsPerDomain %u; TlsSecurityLevel %s%s%s%s\n",
 	       mask, c->max_recipients, c->max_connections_per_domain,
-	       levels[r->kind == ROUTE_DOMAIN && !c->tls_level_asked ?
-		      (c->always_use_ssl ? TLS_ENCRYPT : TLS_MAY) :
-		      c->tls_level],
+	       levels[secure_route_level(r, NULL)],
 	       r->kind == ROUTE_SMART_HOST && *c->route_user ?
 	       "; RouteUserName " : "",
 	       r->kind == ROUTE_SMART_HOST ? c->route_user : "",
@@ -177,6 +184,118 @@ static void show_settings(const struct route *r)
 		       1 && r->kind == ROUTE_DOMAIN ? "takes the smart host" :
 		       "waits for the queue run");
 }
+
+/* ---- why it waits ------------------------------------------------------------- */
+
+/* Hosts with the same fault are one line. */
+static void show_obstacles(const struct route *r)
+{
+	const struct conf *c = r->conf;
+	char why[REPLY_TEXT], last[REPLY_TEXT] = "";
+	size_t i, n = r->kind == ROUTE_SMART_HOST ? c->nsmart_hosts : 1;
+	const struct smart_host *host;
+	struct route relay = *r;
+
+	for (i = 0; i < n; i++) {
+		host = r->kind == ROUTE_SMART_HOST ? &c->smart_host_list[i] :
+			NULL;
+		if (secure_possible(r, host, why, sizeof why) ||
+		    strcmp(why, last) == 0)
+			continue;
+		strlcpy(last, why, sizeof last);
+		if (n > 1)
+			printf("  would wait, %s: %s\n", host->host, why);
+		else
+			printf("  would wait: %s\n", why);
+	}
+	relay.kind = ROUTE_SMART_HOST;
+	if (r->kind == ROUTE_DOMAIN && c->smart_host_type == 1 &&
+	    c->nsmart_hosts &&
+	    !secure_possible(&relay, &c->smart_host_list[0], why, sizeof why))
+		printf("  would wait at the smart host: %s\n", why);
+}
+
+/* What waits in Queue for the same next hop. */
+struct waiting {
+	struct queue q;
+	const struct route *route;
+	bool all;			/* not only what is the caller's */
+	char (*name)[QUEUE_NAME_LEN + 1];
+	size_t n, cap, messages;
+	time_t last;
+	char status[STATUS_OCTETS + 1];
+};
+
+static bool seen(void *ctx, const char *name, time_t due, const char *id)
+{
+	struct waiting *w = ctx;
+
+	(void)due;
+	if (!id)
+		return true;
+	if (w->n == w->cap) {
+		w->cap = w->cap ? 2 * w->cap : 64;
+		w->name = xreallocarray(w->name, w->cap, sizeof *w->name);
+	}
+	strlcpy(w->name[w->n++], name, sizeof *w->name);
+	return w->n < WAITING_READ;
+}
+
+/* Is this one of a message that waits for it?  Then its reason counts. */
+static bool counts(struct waiting *w, const struct recipient *to, time_t last)
+{
+	struct route r;
+
+	if (to->state != RCPT_WAITING)
+		return false;
+	route_find(&r, to->addr);
+	if (!route_same(&r, w->route))
+		return false;
+	if (*to->status && last >= w->last) {
+		w->last = last;
+		strlcpy(w->status, to->status, sizeof w->status);
+	}
+	return true;
+}
+
+static void look(struct waiting *w, const char *name)
+{
+	struct message *m = queue_peek(&w->q, name);
+	bool one = false;
+	size_t i;
+
+	if (m && (w->all || m->env.uid == getuid()))
+		for (i = 0; i < m->env.nrcpt; i++)
+			one |= counts(w, &m->env.rcpt[i], m->env.last);
+	w->messages += one;
+	message_free(m);
+}
+
+static void show_waiting(const struct route *r)
+{
+	struct waiting w = { .route = r, .all = caller_is_operator() };
+	char text[STATUS_OCTETS + 1], when[21];
+	size_t i;
+
+	if (queue_open(&w.q, conf()->queue_dir, 0) != 0)
+		return;
+	if (queue_sweep(&w.q, seen, &w) == 0)
+		for (i = 0; i < w.n; i++)
+			look(&w, w.name[i]);
+	if (w.messages)
+		printf("  %zu %s in Queue for it%s\n", w.messages,
+		       w.messages == 1 ? "message waits" : "messages wait",
+		       w.n == WAITING_READ ? ", of those looked at" : "");
+	if (*w.status) {
+		isotime_print(when, w.last);
+		printable(text, sizeof text, w.status, strlen(w.status));
+		printf("  the last reason, %s: %s\n", when, text);
+	}
+	free(w.name);
+	queue_close(&w.q);
+}
+
+/* ---- an address, whole -------------------------------------------------------- */
 
 static void show(struct verify *v, const char *addr)
 {
@@ -205,6 +324,8 @@ static void show(struct verify *v, const char *addr)
 		break;
 	}
 	show_settings(&r);
+	show_obstacles(&r);
+	show_waiting(&r);
 }
 
 int verify(char *const *args, size_t n)

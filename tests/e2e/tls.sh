@@ -158,81 +158,118 @@ level() {
 	attempt "$about" "TlsSecurityLevel = $level" "$TRUST" "$@"
 	fate "$about" "$becomes"
 }
-# failing 'failure' MAY 'reason': one before a certificate is judged, so that
-# every level from encrypt on waits with the same words.
-failing() {
-	level "$1" none clear
-	unseen "$1, none: no TLS" 'C: STARTTLS| [TF]: '
-	for strict in encrypt verify; do
-		level "$1" $strict "$3"
-	done
-	level "$1" fingerprint "$3" "TlsFingerprint = $(print_of good)"
-	level "$1" may "$2"
-}
-# twice 'name' 'reason': the second connection was in clear from its start.
-twice() {
+# What becomes of the message, for each failure (the server's, or that of its
+# certificate) and each level; "pinned" and "unpinned" are both fingerprint.
+#
+#	clear	sent without TLS, on the one connection there was
+#	again	TLS was tried; sent without it, on a second connection
+#	tls	sent in TLS
+#	waits	in Queue, for the reason in the last column; at unpinned, for a
+#		certificate, that it is not pinned.  One connection, and on it
+#		nothing of the message, its people or a user.
+TABLE='
+failure     none   may    encrypt verify pinned unpinned reason
+nostarttls  clear  clear  waits   waits  waits  waits    offers no STARTTLS
+refuse      clear  clear  waits   waits  waits  waits    refuses STARTTLS: .*454 4\.7\.0 TLS not available
+alert       clear  again  waits   waits  waits  waits    TLS alert .*handshake failure
+reset       clear  again  waits   waits  waits  waits    Connection reset
+close       clear  again  waits   waits  waits  waits    lost connection
+old         clear  again  waits   waits  waits  waits    refuses TLS from TLSv1.2 on
+inject      clear  waits  waits   waits  waits  waits    ATTACK
+good        clear  tls    tls     tls    tls    waits    -
+expired     clear  tls    tls     waits  tls    waits    has expired \(2020-?02-?01
+wrong       clear  tls    tls     waits  tls    waits    is not for this name, but for .*other\.test
+partial     clear  tls    tls     waits  tls    waits    is not for this name, but for .*local\*
+unknown     clear  tls    tls     waits  tls    waits    an issuer that is not trusted here: .*Strange CA
+self        clear  tls    tls     waits  tls    waits    is self-signed
+nul         clear  tls    tls     waits  tls    waits    has a NUL in a name'
+
+# again 'name' 'reason': the second connection was in clear from its start.
+again() {
 	check "$1: two connections" test "$(connections)" = 2
 	first=$(sed -n '1s/ .*//p' "$SEEN")
 	saw "$1: TLS first" "^$first clear C: STARTTLS"
 	unseen "$1: not again" "^$((first + 1)) .*(C: STARTTLS| [TF]: )"
-	expect_file_has "$1: the log has the reason" "$WORK/log" " tls .*$2"
+	expect_file_has "$1: the log has the reason" "$WORK/log" \
+		" tls level=warning .*$2"
 }
-
-start_server --cert "$C/good.pem" --fault nostarttls
-failing 'no STARTTLS' clear 'offers no STARTTLS'
-stop_server 'no STARTTLS'
-start_server --cert "$C/good.pem" --fault refuse
-failing 454 clear 'refuses STARTTLS: .*454 4\.7\.0 TLS not available'
-check '454, may: on the same connection' test "$(connections)" = 1
-stop_server 454
-start_server --cert "$C/good.pem" --fault inject
-failing injected ATTACK ATTACK
-stop_server injected
-for fault in alert reset close old; do
-	case $fault in
-	alert)	reason='TLS alert .*handshake failure' ;;
-	reset)	reason='Connection reset' ;;
-	close)	reason='lost connection' ;;
-	old)	reason='refuses TLS from TLSv1.2 on' ;;
+# cell FAILURE LEVEL EXPECTED 'reason' 'Key = value'...
+cell() {
+	failure=$1 column=$2 expected=$3 why=$4
+	shift 4
+	about="$failure, $column"
+	case $column in
+	pinned|unpinned) strict=fingerprint ;;
+	*)	strict=$column ;;
 	esac
-	start_server --cert "$C/good.pem" --fault $fault
-	failing $fault clear "$reason"
-	twice "$fault, may" "$reason"
-	attempt "$fault, with a user" "$USER" "$PASSWORD" "$TRUST" \
-		'TlsSecurityLevel = may'
-	fate "$fault, with a user" "$reason"
-	check "$fault, with a user: once" test "$(connections)" = 1
-	stop_server $fault
-done
-
-# certified FILE tls|'reason' [HOST]: certificates that only verify dislikes;
-# a pin counts whatever else the certificate says.
-certified() {
-	start_server --cert "$C/$1.pem"
-	HOST=${3:-127.0.0.1}:$PORT
-	level "$1" none clear
-	unseen "$1, none: no TLS" 'C: STARTTLS| [TF]: '
-	level "$1" may tls
-	level "$1" encrypt tls
-	level "$1" verify "$2"
-	check "$1, verify: one connection" test "$(connections)" = 1
-	[ "$2" = tls ] || expect_file_has "$1: the pin" "$WORK/log" \
-		"TlsFingerprint = $KEYPRINT"
-	level "$1" fingerprint 'not one of those pinned: its fingerprint is' \
-		"TlsFingerprint = $NOPRINT"
-	expect_file_has "$1, unpinned: the pin" "$WORK/log" \
-		"TlsFingerprint = $KEYPRINT"
-	level "$1" fingerprint tls "TlsFingerprint = $NOPRINT $(print_of "$1")"
-	expect_file_has "$1, pinned" "$WORK/log" 'tls="?TLSv1.3 trusted'
-	stop_server "$1"
+	attempt "$about" "TlsSecurityLevel = $strict" "$TRUST" "$@"
+	case $expected in
+	again)	fate "$about" clear ;;
+	waits)	fate "$about" "$why" ;;
+	*)	fate "$about" "$expected" ;;
+	esac
+	case $expected in
+	again)	again "$about" "$why" ;;
+	*)	check "$about: one connection" test "$(connections)" = 1 ;;
+	esac
+	case $expected in
+	clear|again)
+		expect_file_has "$about: the log says clear" "$WORK/log" \
+			' sent .* tls=none' ;;
+	tls)	expect_file_has "$about: the log says TLS" "$WORK/log" \
+			' sent .* tls="?TLSv1\.3' ;;
+	esac
+	case $column,$expected in
+	none,*)	unseen "$about: no TLS" 'C: STARTTLS| [TF]: ' ;;
+	verify,tls|pinned,tls)
+		expect_file_has "$about: trusted" "$WORK/log" \
+			' tls="TLSv1.3 trusted"' ;;
+	*,tls)	expect_file_lacks "$about: not trusted" "$WORK/log" trusted ;;
+	esac
 }
-certified good tls
-certified expired 'has expired \(2020-?02-?01'
-certified wrong 'is not for this name, but for .*other\.test'
-certified partial 'is not for this name, but for .*local\*' localhost
-certified unknown 'an issuer that is not trusted here: .*Strange CA'
-certified self 'is self-signed'
-certified nul 'has a NUL in a name' localhost
+# row FAILURE its six cells 'reason'
+row() {
+	failure=$1 reason=$8
+	case $failure in
+	nostarttls|refuse|alert|reset|close|old|inject)
+		kind=server pin=$(print_of good) unpinned=$reason
+		start_server --cert "$C/good.pem" --fault "$failure" ;;
+	*)	kind=certificate pin=$(print_of "$failure")
+		unpinned='not one of those pinned: its fingerprint is'
+		start_server --cert "$C/$failure.pem" ;;
+	esac
+	# Names that would fit, but for what is wrong with them.
+	case $failure in partial|nul) HOST=localhost:$PORT ;; esac
+	cell "$failure" none "$2" "$reason"
+	cell "$failure" may "$3" "$reason"
+	cell "$failure" encrypt "$4" "$reason"
+	cell "$failure" verify "$5" "$reason"
+	[ "$kind,$5" != certificate,waits ] || expect_file_has \
+		"$failure: the line that would pin it" "$WORK/log" \
+		"TlsFingerprint = $KEYPRINT"
+	cell "$failure" pinned "$6" "$reason" "TlsFingerprint = $NOPRINT $pin"
+	cell "$failure" unpinned "$7" "$unpinned" "TlsFingerprint = $NOPRINT"
+	[ $kind = server ] || expect_file_has "$failure: and there" \
+		"$WORK/log" "TlsFingerprint = $KEYPRINT"
+	# With a user it is never again in clear, whatever the level.
+	if [ "$3" = again ]; then
+		attempt "$failure, with a user" "$USER" "$PASSWORD" "$TRUST" \
+			'TlsSecurityLevel = may'
+		fate "$failure, with a user" "$reason"
+		check "$failure, with a user: once" test "$(connections)" = 1
+	fi
+	stop_server "$failure"
+}
+rows=0
+while read -r failure none may encrypt verify pinned unpinned reason; do
+	case $failure in ''|failure) continue ;; esac
+	rows=$((rows + 1))
+	row "$failure" "$none" "$may" "$encrypt" "$verify" "$pinned" \
+		"$unpinned" "$reason"
+done <<END
+$TABLE
+END
+check "all $rows failures" test $rows = 14
 
 start_server --cert "$C/good.pem"
 level 'the key is pinned' fingerprint tls "TlsFingerprint = $KEYPRINT"
@@ -262,7 +299,7 @@ level 'our certificate' encrypt tls "TlsCertFile = $C/client.pem" \
 saw 'our certificate' 'K: client$'
 level 'none of ours' encrypt 'certificate required'
 level 'none of ours' may clear
-twice 'none of ours, may' 'certificate required'
+again 'none of ours, may' 'certificate required'
 stop_server 'our certificate'
 
 # ---- TLS at once ------------------------------------------------------------
@@ -448,6 +485,35 @@ saw 'a section with a user: hers' \
 	"C: AUTH PLAIN $(printf '\0carol\0hers' | base64)"
 unseen 'a section with a user: not ours' "$BOTH|$B64"
 expect_empty 'nobody else was called' "$oseen"
+# Nor does one that an argument or the environment names, whose caller may be
+# anybody: no user at all, or with another user no password.
+for source in argument environment; do
+	clean
+	: >"$SEEN"
+	write_conf "SmartHost = $ours" "$USER" "$PASSWORD" "$TRUST"
+	case $source in
+	argument)
+		expect_exit "another host, $source" 0 sendmail \
+			-O "SmartHost=$theirs" -f alice@client.test \
+			bob@far.test <"$WORK/letter" ;;
+	environment)
+		EXTRA_ENV="SENDMAIL_SMARTHOST=$theirs"
+		expect_exit "another host, $source" 0 sendmail \
+			-f alice@client.test bob@far.test <"$WORK/letter"
+		EXTRA_ENV= ;;
+	esac
+	check "another host, $source: the server is done" wait_for 5 over
+	fate "another host, $source" tls
+	unseen "another host, $source: no AUTH" 'C: AUTH'
+done
+clean
+: >"$SEEN"
+expect_exit 'another host and user' 0 sendmail -O "SmartHost=$theirs" \
+	-O RouteUserName=carol -f alice@client.test bob@far.test \
+	<"$WORK/letter"
+check 'another host and user: the server is done' wait_for 5 over
+fate 'another host and user' 'none will do of: '
+expect_empty 'still nobody else was called' "$oseen"
 stop_server 'a section'
 SERVER=$oserver SEEN=$oseen
 

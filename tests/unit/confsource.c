@@ -40,6 +40,13 @@ static const struct {
 	  "\"DkimSelector\" (mailroot.conf(5) lists them)" },
 	{ "SmartHost relay", "F line 1: \"SmartHost relay\" is no setting: "
 	  "write Key = value" },
+	/* The caller is told, and he may be anybody. */
+	{ "RoutePassword geheim", "F line 1: \"RoutePassword\" is no setting: "
+	  "write Key = value" },
+	{ "[x] routepassword=geheim", "F line 1: \"[x] routepassword\" has no "
+	  "\"]\" at its end: write [domain example.com]" },
+	{ "RoutePasswordFile = geheim", "F line 1: RoutePasswordFile \"...\" "
+	  "must be a path that begins with /" },
 	{ "HopCount = 5\n = 6", "F line 2: \"= 6\" is no setting: write Key = "
 	  "value" },
 	{ "Hop\001Count = 5", "F line 1: unknown setting \"Hop?Count\" (did "
