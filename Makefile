@@ -13,7 +13,7 @@ L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime \
 	lib/request lib/dotted lib/replyline lib/offers lib/confread \
 	lib/confsource lib/confvalue lib/confmanual
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
-L4 = conf confguard queue esmtp out/sasl out/roll out/auth out/command out/route
+L4 = conf out/confguard queue esmtp out/sasl out/roll out/auth out/command out/route
 L5 = in/submit in/smtpd in/wire in/attempt in/message in/identity in/alias in/caller \
 	in/limits \
 	out/deliver out/hop out/session out/secure out/race out/settle \

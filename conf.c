@@ -15,7 +15,7 @@
  * in lib/confvalue, the syntax in lib/confread.
  */
 #include "conf.h"
-#include "confguard.h"
+#include "out/confguard.h"
 #include "config.h"
 #include "lib/addr.h"
 #include "lib/confmanual.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 the mailroot authors */
 /* Whose password it is: a rule of conf.c's that needs a page of its own. */
-#ifndef CONFGUARD_H
-#define CONFGUARD_H
+#ifndef OUT_CONFGUARD_H
+#define OUT_CONFGUARD_H
 
 #include "conf.h"
 #include "lib/confsource.h"

@@ -8,7 +8,7 @@
  * by what it is known, what was said before of user and password is forgotten.
  * A password of another kind takes the place of the one before.
  */
-#include "confguard.h"
+#include "out/confguard.h"
 #include "lib/util.h"
 
 #include <stddef.h>
