@@ -81,6 +81,8 @@ demo: all $(TOOLS)
 	./tests/demo $(B)
 check: all $(UNIT) $(TOOLS) lint
 	./tests/run $(B)
+check-clients: all $(B)/tests/tools/smtpd
+	./tests/clients/run $(B)
 bench: all
 	for b in startup inject once fanout drain memory; do SENDMAIL=$(BINARY) ./bench/$$b || exit 1; done
 lint:
@@ -88,4 +90,4 @@ lint:
 clean:
 	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
 
-.PHONY: all deps demo check bench lint clean install pages
+.PHONY: all deps demo check check-clients bench lint clean install pages

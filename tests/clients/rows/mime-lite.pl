@@ -1,0 +1,7 @@
+use strict;
+use warnings;
+use MIME::Lite;
+open my $file, '<', '/clients/text' or die;
+MIME::Lite->new(From => 'alice@here.test', To => 'bob@far.test',
+	Bcc => 'blind@far.test', Subject => 'the dots',
+	Data => join '', <$file>)->send('sendmail') or die;

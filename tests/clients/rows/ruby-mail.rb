@@ -1,0 +1,12 @@
+# [the arguments setting]
+require 'mail'
+Mail.defaults do
+  delivery_method :sendmail, ARGV[0] ? { arguments: ARGV[0] } : {}
+end
+Mail.deliver do
+  from 'Alice <alice@here.test>'
+  to 'bob@far.test'
+  bcc 'blind@far.test'
+  subject 'the dots'
+  body File.read('/clients/text')
+end
