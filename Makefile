@@ -12,7 +12,7 @@ L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime lib/mimehe
 	lib/mimeread lib/codec lib/verb lib/replyline lib/offers lib/confread lib/confsource lib/confvalue
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
 L4 = conf queue esmtp out/sasl out/roll out/auth out/command out/route
-L5 = in/submit in/message in/alias out/deliver out/hop out/session out/secure out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state out/verify out/secret
+L5 = in/account in/setup in/submit in/message in/alias out/deliver out/hop out/session out/secure out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state out/verify out/secret
 L6 = sendmail
 MODULES = $(L1) $(L2) $(L3) $(L4) $(L5)
 
@@ -27,6 +27,7 @@ HARD = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 LINK = -fsanitize=address,undefined
 endif
 CPP = -I. -I$(B) -D_GNU_SOURCE -DPATH_CONF='"$(SYSCONFDIR)/mailroot/mailroot.conf"' \
+	-DPATH_SECRET='"$(SYSCONFDIR)/mailroot/secret"' \
 	-DPATH_MAILROOT='"$(LOCALSTATEDIR)/spool/mailroot"' $(CPPFLAGS)
 LIBS = -lssl -lcrypto -lcares -lbsd
 OBJ = $(MODULES:%=$(B)/%.o)

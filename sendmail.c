@@ -7,6 +7,7 @@
  */
 #include "conf.h"
 #include "config.h"
+#include "in/setup.h"
 #include "in/submit.h"
 #include "lib/codec.h"
 #include "lib/log.h"
@@ -33,7 +34,7 @@
 /* What the command line comes to. */
 struct cli {
 	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
-	       DO_SETTINGS, DO_MANUAL } mode;
+	       DO_SETTINGS, DO_MANUAL, DO_SETUP } mode;
 	bool borrowed;			/* set-group-id, and not root */
 	bool queue_run, flush, json, foreground;
 	unsigned interval;		/* of -q15m; 0: once */
@@ -315,6 +316,12 @@ static void do_settings(struct cli *c, const char *v)
 	c->mode = DO_SETTINGS;
 }
 
+static void do_setup(struct cli *c, const char *v)
+{
+	(void)v;
+	c->mode = DO_SETUP;
+}
+
 static void do_manual(struct cli *c, const char *v)
 {
 	(void)v;
@@ -386,6 +393,8 @@ static const struct option {
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
 	{ "help", NONE, 0, do_help, "", "this list" },
 	{ "settings", NONE, 0, do_settings, "", "the settings, a line each" },
+	{ "setup", NONE, 0, do_setup, "", "make user, folders and settings; "
+	  "for root, see SETUP" },
 	{ "manual", NONE, 0, do_manual, "", "this list as mdoc, for the manual "
 	  "page" },
 	{ NULL, NONE, 0, NULL, NULL, NULL },
@@ -642,6 +651,8 @@ int main(int argc, char **argv)
 		message_drain(STDIN_FILENO);
 		return status;
 	}
+	if (c.mode == DO_SETUP)
+		return setup(c.conf_file);
 	begin_log();
 	die_quiet = conf()->error_mode == ERROR_QUIET;
 	if (chdir("/") != 0)
