@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -157,7 +158,7 @@ static const struct folder {
 static int open_parent(const char *path, const char **name)
 {
 	char part[PATH_MAX], *slash;
-	int fd, up;
+	int fd = -1, up;
 
 	if (strlcpy(part, path, sizeof part) >= sizeof part) {
 		errno = ENAMETOOLONG;
@@ -174,11 +175,12 @@ static int open_parent(const char *path, const char **name)
 	up = open_parent(part, name);
 	if (up < 0)
 		return -1;
-	if (mkdirat(up, *name, 0755) == 0 || errno == EEXIST)
-		fd = openat(up, *name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* umask has had its say. */
-	if (fd >= 0) {
-		fchmod(fd, 0755);
+	if (mkdirat(up, *name, 0755) == 0) {
+		fd = openat(up, *name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			    O_CLOEXEC);
+		/* umask has had its say. */
+		if (fd >= 0)
+			fchmod(fd, 0755);
 		fsync(up);
 	}
 	close(up);
@@ -405,7 +407,7 @@ static int create(const char *path, const char *text, size_t n, gid_t gid,
 		    O_CLOEXEC, 0600);
 	/* link, because rename would replace. */
 	if (fd >= 0 && write_full(fd, text, n) == 0 &&
-	    (gid == 0 || fchown(fd, 0, gid) == 0) && fchmod(fd, mode) == 0 &&
+	    fchown(fd, 0, gid) == 0 && fchmod(fd, mode) == 0 &&
 	    fsync(fd) == 0 && linkat(up, fresh, up, name, 0) == 0)
 		errno = 0;
 	err = errno;
@@ -424,14 +426,22 @@ static void write_secret(struct setup *s, const char *password)
 {
 	gid_t gid = s->ready ? s->who.gid : 0;
 	size_t n = strlen(password);
-	char *old;
+	char *line = xcalloc(n + 2, 1), *old;
+	int status, err;
 
-	if (create(PATH_SECRET, password, n, gid, 0640) == 0) {
+	memcpy(line, password, n);
+	line[n] = '\n';
+	status = create(PATH_SECRET, line, n + 1, gid, 0640);
+	err = errno;
+	explicit_bzero(line, n);
+	free(line);
+	if (status == 0) {
 		say("wrote %s (root:%s 0640)", PATH_SECRET,
 		    gid ? MAILROOT_GROUP : "root");
 		return;
 	}
-	if (errno != EEXIST) {
+	errno = err;
+	if (err != EEXIST) {
 		failed(s, "write", PATH_SECRET);
 		return;
 	}
@@ -536,17 +546,33 @@ static void check_file(const struct setup *s, const char *path, bool secret)
 		    secret ? "0640" : "0644");
 }
 
+/* Is there a RoutePassword in this file, in or out of sections? */
+static bool holds_password(const char *path)
+{
+	char *text = read_file(path, CONF_VALUE_MAX * 64, NULL), *line;
+	char *at = text;
+	struct confread_line l;
+	bool found = false;
+
+	while (text && (line = confread_next(&at)) != NULL)
+		if (!confread_line(line, &l) && l.key &&
+		    strcasecmp(l.key, "RoutePassword") == 0)
+			found = true;
+	free(text);
+	return found;
+}
+
 static void check_settings(const struct setup *s, const char *conf_file)
 {
 	const char *file = conf_file ? conf_file : PATH_CONF;
 	struct stat st;
 
-	if (stat(file, &st) == 0)
+	if (stat(file, &st) == 0) {
 		check_file(s, file, false);
-	if (*conf()->route_password && stat(file, &st) == 0 &&
-	    (st.st_mode & S_IROTH))
-		say("lacking: everybody can read %s: a RoutePassword belongs "
-		    "into a RoutePasswordFile", file);
+		if ((st.st_mode & S_IROTH) && holds_password(file))
+			say("lacking: everybody can read %s: its RoutePassword "
+			    "belongs into a RoutePasswordFile", file);
+	}
 	check_file(s, conf()->route_password_file, true);
 	check_file(s, conf()->tls_key_file, true);
 }
@@ -558,6 +584,12 @@ int setup(const char *conf_file)
 	if (geteuid() != 0) {
 		complain("--setup is for root: it makes a user and folders");
 		return EXIT_NOPERM;
+	}
+	/* Once the bit is set our group is mailroot's, and what we make would
+	 * be too. */
+	if (setegid(getgid()) != 0) {
+		complain("cannot put off the group: %s", strerror(errno));
+		return EXIT_OSERR;
 	}
 	accounts(&s);
 	all_folders(&s);
