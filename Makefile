@@ -58,17 +58,36 @@ man/sendmail.8: man/sendmail.8.in sendmail.c | $(BINARY)
 	mv $@.new $@
 pages: $(PAGES)
 
+# etc/: who runs the queue.  An empty directory leaves its files out.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+OPENRCDIR ?= $(PREFIX)/share/mailroot
+CRONDIR ?= $(PREFIX)/share/mailroot
+MANDIR ?= $(PREFIX)/share/man
+# place FILE DIRECTORY NAME MODE: with the paths of this installation.
+place = $(if $(2),install -d $(DESTDIR)$(2) && sed 's|/usr/sbin|$(PREFIX)/sbin|g; \
+	s|/var/spool|$(LOCALSTATEDIR)/spool|g' etc/$(1) >$(DESTDIR)$(2)/$(3) && chmod $(4) $(DESTDIR)$(2)/$(3))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
-		$(DESTDIR)$(SYSCONFDIR)/mailroot $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+		$(DESTDIR)$(SYSCONFDIR)/mailroot $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/mailq
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/newaliases
-	install -m 644 man/mailq.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 man/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 man/mailq.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 man/sendmail.8 $(DESTDIR)$(MANDIR)/man8
+	$(call place,mailroot.service,$(UNITDIR),mailroot.service,644)
+	$(call place,mailroot.timer,$(UNITDIR),mailroot.timer,644)
+	$(call place,mailroot.path,$(UNITDIR),mailroot.path,644)
+	$(call place,mailroot-watch.service,$(UNITDIR),mailroot-watch.service,644)
+	$(call place,mailroot.sysusers,$(SYSUSERSDIR),mailroot.conf,644)
+	$(call place,mailroot.tmpfiles,$(TMPFILESDIR),mailroot.conf,644)
+	$(call place,mailroot.openrc,$(OPENRCDIR),$(if $(OPENRCDIR:%/init.d=),mailroot.openrc,mailroot),755)
+	$(call place,mailroot.cron,$(CRONDIR),$(if $(CRONDIR:%/cron.d=),mailroot.cron,mailroot),644)
+	@[ -n '$(DESTDIR)' ] || echo 'install: now, as root: $(PREFIX)/sbin/sendmail --setup'
 
 deps:
 	./tests/deps

@@ -182,6 +182,8 @@ static int open_parent(const char *path, const char **name)
 		if (fd >= 0)
 			fchmod(fd, 0755);
 		fsync(up);
+	} else if (errno == EEXIST) {	/* another --setup was faster */
+		fd = openat(up, *name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	close(up);
 	*name = path + (slash - part) + 1;
