@@ -79,6 +79,7 @@ install: all
 	install -m 644 man/mailq.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 man/sendmail.8 $(DESTDIR)$(MANDIR)/man8
+	ln -sf ../man8/sendmail.8 $(DESTDIR)$(MANDIR)/man1/newaliases.1
 	$(call place,mailroot.service,$(UNITDIR),mailroot.service,644)
 	$(call place,mailroot.timer,$(UNITDIR),mailroot.timer,644)
 	$(call place,mailroot.path,$(UNITDIR),mailroot.path,644)
@@ -95,6 +96,8 @@ demo: all $(TOOLS)
 	./tests/demo $(B)
 check: all $(UNIT) $(TOOLS) lint
 	./tests/run $(B)
+check-package:
+	./tests/package/run
 bench: all
 	for b in startup inject once fanout drain memory; do SENDMAIL=$(BINARY) ./bench/$$b || exit 1; done
 lint:
@@ -102,4 +105,4 @@ lint:
 clean:
 	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
 
-.PHONY: all deps demo check bench lint clean install pages
+.PHONY: all deps demo check check-package bench lint clean install pages

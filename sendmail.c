@@ -34,9 +34,9 @@
 /* What the command line comes to. */
 struct cli {
 	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
-	       DO_SETTINGS, DO_MANUAL, DO_SETUP } mode;
+	       DO_SETTINGS, DO_MANUAL } mode;
 	bool borrowed;			/* set-group-id, and not root */
-	bool queue_run, flush, json, foreground;
+	bool queue_run, flush, json, foreground, setup;
 	unsigned interval;		/* of -q15m; 0: once */
 	const char *conf_file;		/* -C */
 	struct conf_option set[64];	/* for conf_load */
@@ -319,7 +319,7 @@ static void do_settings(struct cli *c, const char *v)
 static void do_setup(struct cli *c, const char *v)
 {
 	(void)v;
-	c->mode = DO_SETUP;
+	c->setup = true;
 }
 
 static void do_manual(struct cli *c, const char *v)
@@ -393,8 +393,8 @@ static const struct option {
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
 	{ "help", NONE, 0, do_help, "", "this list" },
 	{ "settings", NONE, 0, do_settings, "", "the settings, a line each" },
-	{ "setup", NONE, 0, do_setup, "", "make user, folders and settings; "
-	  "for root, see SETUP" },
+	{ "setup", NONE, 0, do_setup, "", "make user, folders and settings, "
+	  "then run the queue if -q is there too; see SETUP" },
 	{ "manual", NONE, 0, do_manual, "", "this list as mdoc, for the manual "
 	  "page" },
 	{ NULL, NONE, 0, NULL, NULL, NULL },
@@ -651,8 +651,12 @@ int main(int argc, char **argv)
 		message_drain(STDIN_FILENO);
 		return status;
 	}
-	if (c.mode == DO_SETUP)
-		return setup(c.conf_file);
+	if (c.setup) {
+		status = setup(c.conf_file);
+		/* A container's process 1 does both; what it lacks is said. */
+		if (!c.queue_run || (status && status != EXIT_CANTCREAT))
+			return status;
+	}
 	begin_log();
 	die_quiet = conf()->error_mode == ERROR_QUIET;
 	if (chdir("/") != 0)

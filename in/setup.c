@@ -281,6 +281,22 @@ static void say_folder(const char *path, const struct stat *was, int fd,
 		say("corrected %s: was %s, is %s", path, a.text, b.text);
 }
 
+static bool is_empty(int dir)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *e;
+	unsigned n = 0;
+
+	while (d && (e = readdir(d)) != NULL)
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	if (d)
+		closedir(d);
+	else if (copy >= 0)
+		close(copy);
+	return d && n == 0;
+}
+
 static void settle_folder(struct setup *s, const struct folder *f, int fd,
 			  bool made, const char *path)
 {
@@ -293,8 +309,9 @@ static void settle_folder(struct setup *s, const struct folder *f, int fd,
 		failed(s, "look at", path);
 		return;
 	}
-	/* /tmp and its like are not ours to close. */
-	if (!made && (st.st_mode & 01007) == 01007) {
+	/* /tmp and its like are not ours to close.  An empty one may be the
+	 * volume of a container, which is mounted so. */
+	if ((st.st_mode & 01007) == 01007 && !is_empty(fd)) {
 		complain("%s is a folder of everybody's: give mailroot one of "
 			 "its own", path);
 		s->status = EXIT_CANTCREAT;

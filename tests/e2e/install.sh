@@ -35,6 +35,7 @@ usr/sbin/sendmail
 usr/share/mailroot/mailroot.cron
 usr/share/mailroot/mailroot.openrc
 usr/share/man/man1/mailq.1
+usr/share/man/man1/newaliases.1
 usr/share/man/man5/mailroot.conf.5
 usr/share/man/man8/sendmail.8
 END

@@ -213,13 +213,17 @@ expect_exit 'Queue is a link' 73 setup
 expect_file_has 'Queue is a link' "$STDERR" '/Queue,.* is no directory'
 owned /var/spool/elsewhere root:root 755
 owned /var/spool/mailroot/State mailroot:mailroot 2770
-mkdir -m 1777 "$W/spool/all"
+mkdir -m 1777 "$W/spool/all" "$W/spool/empty"
+: >"$W/spool/all/something"
 expect_exit 'a folder of everybody' 73 setup -O MailRoot=/var/spool/all
 expect_file_has 'a folder of everybody' "$STDERR" "everybody's"
 owned /var/spool/all root:root 1777
+rm "$W/spool/mailroot/Queue"
+expect_exit 'an empty one, as tmpfs comes' 0 setup -O MailRoot=/var/spool/empty
+owned /var/spool/empty root:root 755
 expect_exit 'not root' 77 as_user "$W/bin/sendmail" --setup
 expect_file_has 'not root' "$STDERR" '^sendmail: --setup is for root'
-rm -rf "$W/etc/mailroot" "$W/spool/mailroot/Queue"
+rm -rf "$W/etc/mailroot"
 expect_exit 'a value of two lines' 78 inside env "SENDMAIL_ROUTEPASSWORD=a
 b" SENDMAIL_SMARTHOST=a.test "$W/bin/sendmail" --setup
 check 'nothing of it is written' test ! -e "$W/etc/mailroot/mailroot.conf" \
