@@ -18,6 +18,7 @@
 #include "out/verify.h"
 
 #include <bsd/string.h>
+#include <bsd/unistd.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
