@@ -9,10 +9,14 @@ LOCALSTATEDIR ?= /var
 
 L1 = lib/buf lib/log lib/reply lib/util
 L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime lib/mimehead lib/mimeline \
-	lib/mimeread lib/codec lib/verb lib/replyline lib/offers lib/confread lib/confsource lib/confvalue
+	lib/mimeread lib/codec lib/verb lib/replyline lib/offers lib/confread lib/confsource lib/confvalue lib/confmanual
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
 L4 = conf queue esmtp out/sasl out/roll out/auth out/command out/route
-L5 = in/account in/setup in/submit in/message in/alias out/deliver out/hop out/session out/secure out/race out/settle out/run out/drop out/report out/bounce out/mailq out/state out/verify out/secret
+L5 = in/account in/setup in/submit in/attempt in/message in/identity in/alias in/caller \
+	in/limits \
+	out/deliver out/hop out/session out/secure out/race out/settle \
+	out/run out/watch out/drop out/report out/bounce out/mailq \
+	out/state out/verify out/secret
 L6 = sendmail
 MODULES = $(L1) $(L2) $(L3) $(L4) $(L5)
 

@@ -17,6 +17,7 @@
 #include "conf.h"
 #include "config.h"
 #include "lib/addr.h"
+#include "lib/confmanual.h"
 #include "lib/confread.h"
 #include "lib/confsource.h"
 #include "lib/confvalue.h"
@@ -24,7 +25,7 @@
 #include "lib/util.h"
 
 #include <assert.h>
-#include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,24 @@ static const struct confrow table[] = {
 { "SendBadTo", V(address, send_bad_to), .def = "",
   .shown = "none", .iis = "none",
   .help = "Gets a copy of every message that moves to BadMailDirectory." },
+
+{ "Operators", V(text, operators), .def = "", .shown = "none",
+  .group = "Rights",
+  .help = "A group whose members may list and run the whole queue.",
+  .why = "Where the program is installed set-group-id, anybody else sees only "
+	 "his own messages and starts no run. Root may always." },
+{ "MaxMessagesPerHour", R(number, max_messages_per_hour, 0, 1000000),
+  .def = "0",
+  .help = "Messages a user may submit in an hour; 0 is no limit.",
+  .why = "Over it the status is 77. Root and UnlimitedUsers are free. The "
+	 "log names the uid and the directory of each caller." },
+{ "MaxQueuedPerUser", R(number, max_queued_per_user, 0, 1000000), .def = "0",
+  .help = "Messages of a user that may wait in QueueDirectory; 0 is no "
+	  "limit.",
+  .why = "Every message that waits is looked at to count them." },
+{ "UnlimitedUsers", V(list, unlimited_users), .def = "", .shown = "none",
+  .help = "Users, by name or number, for whom these two limits do not "
+	  "hold." },
 
 { "DeliveryMode", W(choice, delivery_mode, modes),
   .def = "interactive", .flags = CONF_ANYONE, .sendmail = "DeliveryMode",
@@ -331,7 +350,7 @@ static const struct confrow table[] = {
 	 "only when they are named." },
 { "AllowAuthInClear", V(flag, auth_in_clear), .def = "false",
   .flags = CONF_DOMAIN,
-  .help = "Shows the password without TLS to a server on a loopback address.",
+  .help = "Allows AUTH without TLS to a server on a loopback address.",
   .why = "For a relay on the same machine. To any other address never." },
 
 { "MaxRecipients", R(number, max_recipients, 1, RECIPIENTS_MAX),
@@ -367,7 +386,9 @@ static const struct confrow table[] = {
   .why = "Without it they go to syslog, and where there is none to log in "
 	 "StateDirectory. The word stderr is for queue runs only." },
 { "LogFormat", W(choice, log_format, formats), .def = "text",
-  .help = "Lines of text or JSON objects." },
+  .help = "Lines of text or JSON objects.",
+  .why = "A line that is a warning or worse has level= with syslog's word: "
+	 "warning, err, crit or alert." },
 { "SyslogFacility", W(name, syslog_facility, facilities),
   .def = "mail",
   .help = "The facility of lines sent to syslog." },
@@ -454,6 +475,7 @@ static bool set_list(const struct confvalue *v, void *base, const char *text,
 /* ---- what follows from other settings ------------------------------------------------- */
 
 static struct conf base;
+static bool unreadable;		/* mailroot.conf is there, and not for us */
 static size_t nlocal;		/* names in base.local_domains */
 static struct conf spare;
 static struct confsource sources = { .rows = table, .nrows = NSETTINGS,
@@ -597,7 +619,6 @@ static void settle(void)
 	for (w = facilities; w->word; w++)
 		if (strcmp(w->word, base.syslog_facility) == 0)
 			base.syslog_number = w->value;
-	base.operators = "";
 	for (nlocal = 0; base.local_domains[nlocal]; )
 		nlocal++;
 	for (i = 0; i < sources.nslots; i++)
@@ -609,6 +630,7 @@ int conf_load(const char *file, char *const *environ_list,
 	      const struct conf_option *options, size_t noptions,
 	      const struct conf_caller *caller, char *error, size_t errsize)
 {
+	char other[256];
 	size_t i;
 	int status;
 
@@ -616,6 +638,13 @@ int conf_load(const char *file, char *const *environ_list,
 	sources.error = error;
 	sources.errsize = errsize;
 	status = confsource_file(&sources, file ? file : PATH_CONF, !file);
+	unreadable = status && !file &&
+		faccessat(AT_FDCWD, PATH_CONF, R_OK, AT_EACCESS) != 0;
+	if (unreadable) {
+		status = 0;
+		sources.error = other;
+		sources.errsize = sizeof other;
+	}
 	if (!status && !caller->borrowed)
 		status = confsource_environ(&sources, environ_list);
 	for (i = 0; i < noptions && !status; i++)
@@ -625,7 +654,12 @@ int conf_load(const char *file, char *const *environ_list,
 	if (status)
 		confsource_forget(&sources);
 	settle();
-	return status;
+	return unreadable ? EXIT_CONFIG : status;
+}
+
+bool conf_unreadable(void)
+{
+	return unreadable;
 }
 
 /* ---- the questions ---------------------------------------------------------------------------- */
@@ -660,91 +694,7 @@ void conf_given(void (*each)(void *arg, const char *name, const char *text),
 			each(arg, table[i].name, sources.texts[i]);
 }
 
-/* ---- the manual ----------------------------------------------------------------------------------- */
-
-/* Prose into mdoc: a new sentence begins a new line, long lines are broken,
- * and nothing of it is read as a request. */
-static void put_prose(struct buf *out, const char *s)
-{
-	const char *start = s;
-	unsigned column = 0;
-
-	for (; *s; s++, column++) {
-		bool sentence = s > start && s[-1] == '.' &&
-				(isupper((unsigned char)s[1]) || s[1] == '-');
-
-		if (*s == ' ' && (sentence || column > 64)) {
-			buf_putc(out, '\n');
-			column = 0;
-			continue;
-		}
-		if (column == 0 && (*s == '.' || *s == '\''))
-			buf_puts(out, "\\&");
-		if (*s == '\\')
-			buf_puts(out, "\\e");
-		else
-			buf_putc(out, *s);
-	}
-	buf_putc(out, '\n');
-}
-
-static const char *shown_default(const struct confrow *s)
-{
-	return s->shown ? s->shown : s->def;
-}
-
-static void put_elsewhere(struct buf *out, const char *where, const char *name,
-			  const char *def)
-{
-	buf_printf(out, "In %s%s%s: %s.\n", where, *name ? " it is " : "",
-		   name, def);
-}
-
-static void put_setting(struct buf *out, const struct confrow *s)
-{
-	struct buf form;
-
-	buf_printf(out, ".It Cm %s\n", s->name);
-	put_prose(out, s->help);
-	if (s->why)
-		put_prose(out, s->why);
-	buf_init(&form, CONFVALUE_WHY);
-	buf_puts(&form, "Value: ");
-	confvalue_form(&s->v, &form);
-	buf_putc(&form, '.');
-	buf_puts(out, ".Pp\n");
-	put_prose(out, buf_str(&form));
-	buf_free(&form);
-	buf_printf(out, "Default: %s.\n", shown_default(s));
-	if (s->iis)
-		put_elsewhere(out, "IIS", "", s->iis);
-	if (s->sendmail)
-		put_elsewhere(out, "sendmail", strcmp(s->sendmail, s->name) ?
-			      s->sendmail : "", s->sendmail_def);
-	if (s->flags & CONF_DOMAIN)
-		buf_puts(out, "May stand in a section.\n");
-	if (s->flags & CONF_ANYONE)
-		buf_puts(out, "Anyone may set it.\n");
-}
-
 void conf_manual(struct buf *out, bool mdoc)
 {
-	size_t i;
-
-	for (i = 0; i < NSETTINGS; i++) {
-		const struct confrow *s = &table[i];
-
-		if (!mdoc) {
-			buf_printf(out, "  %-34s %s (%s)\n", s->name, s->help,
-				   *shown_default(s) ? shown_default(s) :
-				   "none");
-			continue;
-		}
-		if (s->group)
-			buf_printf(out, "%s.Ss %s\n.Bl -tag -width Ds\n",
-				   i ? ".El\n" : "", s->group);
-		put_setting(out, s);
-	}
-	if (mdoc)
-		buf_puts(out, ".El\n");
+	confmanual_print(table, NSETTINGS, mdoc, out);
 }

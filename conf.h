@@ -99,6 +99,8 @@ struct conf {
 	unsigned max_connections, max_connections_per_domain;
 	unsigned messages_per_minute;	/* to one next hop, in a run; 0 none */
 	unsigned hop_count;
+	unsigned max_messages_per_hour, max_queued_per_user;	/* 0 none */
+	const char *const *unlimited_users;	/* ended by NULL */
 	/* log */
 	const char *log_file, *syslog_facility;
 	int syslog_number;		/* the facility for log_open */
@@ -123,12 +125,15 @@ struct conf_caller {
  * NULL: PATH_CONF, which may be missing; a file named by -C must exist.  On
  * success 0; else an exit status (64 refused or malformed option, 78 all
  * else) with one line in error naming file, line, key, and for an unknown key
- * the nearest known one.  An unreadable PATH_CONF is 78.
+ * the nearest known one.  An unreadable PATH_CONF is 78, and conf_unreadable()
+ * is true: then the other sources stand in conf() all the same, so that it
+ * can be known where Pickup is.
  */
 int conf_load(const char *file, char *const *environ_list,
 	      const struct conf_option *options, size_t noptions,
 	      const struct conf_caller *caller, char *error, size_t errsize);
 
+bool conf_unreadable(void);
 /* The settings, after conf_load. */
 const struct conf *conf(void);
 /* The settings that hold for mail to this domain: those of the [domain ...]

@@ -144,6 +144,22 @@
 #define BUILD_EPOCH 1763769600LL	/* 2025-11-22 */
 #endif
 
+/* Without a queue run for this long a submission says so in the log: a timer
+ * that is broken is seen within a day, and a slow one makes no noise. */
+#ifndef NO_RUN_SECONDS
+#define NO_RUN_SECONDS 3600
+#endif
+/* A file in Pickup that did not change for this long (milliseconds) is whole,
+ * unless its writer holds a lock. */
+#ifndef PICKUP_REST_MS
+#define PICKUP_REST_MS 1100
+#endif
+/* From a message's name in Queue to the end of its lock: the fsync of the
+ * directory (milliseconds). */
+#ifndef WATCH_GRACE_MS
+#define WATCH_GRACE_MS 30
+#endif
+
 /* ---- buffers ------------------------------------------------------------ */
 
 /* One read or write of message text.  64 KiB is where throughput stops
@@ -221,6 +237,10 @@
 #endif
 #ifndef DOWN_MOST_SECONDS
 #define DOWN_MOST_SECONDS 300
+#endif
+/* The log in State, where there is no other: one more of it is kept. */
+#ifndef STATE_LOG_MAX
+#define STATE_LOG_MAX (16 * 1024 * 1024)
 #endif
 /* "BDAT hung here" is remembered for a host for a day. */
 #ifndef BDAT_MEMORY_SECONDS

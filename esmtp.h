@@ -48,8 +48,8 @@ struct esmtp_setup {
 	 * of it may be shown on this channel is up to sasl_choose. */
 	const struct sasl_identity *identity;
 	const char *auth_allowed;	/* mechanisms; "" or NULL: all */
-	bool auth_in_clear;	/* loopback, and the operator wants it so: a
-				 * password may be shown without TLS */
+	bool auth_in_clear;	/* loopback, and the operator wants it so: AUTH
+				 * may be without TLS */
 
 	/* Each recipient of a transaction that is decided, exactly once: i is
 	 * its index in the transaction.  Not called for those still open when

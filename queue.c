@@ -18,7 +18,9 @@
  *   3 fsync(file)                a whole file, unpromised        the same
  *   4 rename to <due>-<id>.eml   the old or the new name; 3 came none: if it is
  *                                first, so never torn            there, it is sent
- *   5 fsync(directory)           COMMIT: the promise is made     none
+ *   5 fsync(directory), or       COMMIT: the promise is made     none
+ *     syncfs where it cannot
+ *     be read (Pickup)
  *     a failure at 5             the name is unlinked, 74 goes   none
  *                                to the caller
  *   telling what became of it
@@ -99,6 +101,13 @@ static int sync_dir(int dir)
 	return -1;
 }
 
+/* The name of m is durable.  A directory that cannot be read cannot be
+ * fsynced: then the file system is. */
+static int sync_name(const struct message *m)
+{
+	return m->q->blind ? syncfs(m->fd) : sync_dir(m->q->dir);
+}
+
 /* mkdir, with the mode whatever the umask, and durable in its parent. */
 static int make_dir(const char *path, mode_t mode)
 {
@@ -149,10 +158,19 @@ int queue_open(struct queue *q, const char *path, mode_t mode)
 	const int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 	q->path = path;
+	q->blind = false;
 	q->dir = open(path, how);
 	if (q->dir < 0 && errno == ENOENT && mode != 0 &&
 	    make_dir_and_parent(path, mode) == 0)
 		q->dir = open(path, how);
+	return q->dir < 0 ? -1 : 0;
+}
+
+int queue_open_blind(struct queue *q, const char *path)
+{
+	q->path = path;
+	q->blind = true;
+	q->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return q->dir < 0 ? -1 : 0;
 }
 
@@ -366,12 +384,12 @@ int queue_commit_as(struct message *m, const char *name)
 	if (rename_new(m->q, m->name, m->q, name) != 0) {	/* 4 */
 		/* There already: by one who may have been killed before 5,
 		 * and who believes EEXIST believes that it is durable. */
-		if (errno == EEXIST && sync_dir(m->q->dir) == 0)
+		if (errno == EEXIST && sync_name(m) == 0)
 			errno = EEXIST;
 		return -1;
 	}
 	strlcpy(m->name, name, sizeof m->name);
-	if (sync_dir(m->q->dir) != 0) {				/* 5 */
+	if (sync_name(m) != 0) {				/* 5 */
 		err = errno;
 		unlinkat(m->q->dir, m->name, 0);
 		errno = err;

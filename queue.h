@@ -26,15 +26,19 @@
 /* "<due>-<id>.eml": 16 + 1 + 20 + 4 */
 #define QUEUE_NAME_LEN 41
 
-/* A directory of messages: Queue, Badmail or Drop. */
+/* A directory of messages: Queue, Badmail, Drop or Pickup. */
 struct queue {
 	const char *path;	/* borrowed */
 	int dir;		/* -1: not open */
+	bool blind;		/* queue_open_blind */
 };
 
 /* Opens the directory; mode other than 0: makes it (and its parent) with this
  * mode if it is missing.  ENOENT, EACCES, ... */
 int queue_open(struct queue *q, const char *path, mode_t mode);
+/* The same for a directory in which we may make files and which we may not
+ * read (Pickup for who has no rights): messages can be added, nothing else. */
+int queue_open_blind(struct queue *q, const char *path);
 void queue_close(struct queue *q);
 
 /* One message: being made, or claimed.  Owned by who called queue_new,

@@ -7,6 +7,8 @@
  */
 #include "conf.h"
 #include "config.h"
+#include "in/attempt.h"
+#include "in/caller.h"
 #include "in/setup.h"
 #include "in/submit.h"
 #include "lib/codec.h"
@@ -16,35 +18,31 @@
 #include "out/mailq.h"
 #include "out/run.h"
 #include "out/verify.h"
+#include "out/watch.h"
 
 #include <bsd/string.h>
-#include <bsd/unistd.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 /* What the command line comes to. */
 struct cli {
 	enum { DO_SUBMIT, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP, DO_VERSION,
 	       DO_SETTINGS, DO_MANUAL } mode;
-	bool borrowed;			/* set-group-id, and not root */
 	bool queue_run, flush, json, foreground, setup;
 	unsigned interval;		/* of -q15m; 0: once */
+	bool select;
+	struct run_filter only;		/* with it: -qI, -qR, -qS */
 	const char *conf_file;		/* -C */
-	struct conf_option set[64];	/* for conf_load */
+	struct conf_option set[128];	/* for conf_load; one a key */
 	size_t nset;
 	struct submit submit;
 	struct buf notify, envid, settings;
-	char *const *environ_list;
 };
 
 static void usage(const char *fmt, ...)
@@ -65,18 +63,55 @@ static void usage(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
+static void begin_log(bool runner);
+
+/* What borrowed rights do not allow goes to the log as well, the one that the
+ * operator's settings name: somebody tries, or a program wants to be set up
+ * otherwise, and the directory says which. */
+static void log_refused(const char *what)
+{
+	static const struct conf_caller lent = { .borrowed = true };
+	char error[512], uid[16];
+
+	conf_load(NULL, NULL, NULL, 0, &lent, error, sizeof error);
+	begin_log(false);
+	snprintf(uid, sizeof uid, "%u", (unsigned)getuid());
+	log_event(LOG_WARNING, NULL, "refused", "uid", uid, "cwd",
+		  caller_directory(), "text", what, NULL);
+}
+
+static void refuse(const char *option)
+{
+	log_refused(option);
+	usage("%s is not allowed here", option);
+}
+
 /* ---- what options do ------------------------------------------------------ */
+
+/* "Key=value"; the last one of a key counts and takes the place of others, so
+ * that no number of repeats is too many. */
+static void set_text(struct cli *c, const char *text)
+{
+	size_t i, n = strcspn(text, "=");
+
+	for (i = 0; i < c->nset; i++)
+		if (strncasecmp(c->set[i].text, text, n + 1) == 0)
+			break;
+	if (i == sizeof c->set / sizeof c->set[0])
+		usage("too many settings on the command line");
+	c->set[i].text = text;
+	if (i == c->nset)
+		c->nset++;
+}
 
 static void set(struct cli *c, const char *key, const char *value)
 {
 	char *text = xcalloc(strlen(key) + strlen(value) + 2, 1);
 
-	if (c->nset == sizeof c->set / sizeof c->set[0])
-		usage("too many settings on the command line");
 	memcpy(text, key, strlen(key));
 	text[strlen(key)] = '=';
 	memcpy(text + strlen(key) + 1, value, strlen(value));
-	c->set[c->nset++].text = text;
+	set_text(c, text);
 }
 
 static void do_t(struct cli *c, const char *v)
@@ -116,9 +151,7 @@ static void do_O(struct cli *c, const char *v)
 {
 	if (!strchr(v, '='))
 		usage("-O %s: wants Key=value", v);
-	if (c->nset == sizeof c->set / sizeof c->set[0])
-		usage("too many settings on the command line");
-	c->set[c->nset++].text = v;
+	set_text(c, v);
 }
 
 static void do_e(struct cli *c, const char *v)
@@ -142,9 +175,12 @@ static void do_o(struct cli *c, const char *v)
 	case 'e':
 		do_e(c, v[1] ? v + 1 : "p");
 		break;
+	case 'v':
+		do_v(c, "");
+		break;
 	case 'Q':
-		if (c->borrowed)
-			usage("-oQ is not allowed here");
+		if (caller_borrows())
+			refuse("-oQ");
 		set(c, "QueueDirectory", v + 1);
 		break;
 	case '\0':
@@ -201,15 +237,23 @@ static void do_h(struct cli *c, const char *v)
 {
 	uint64_t n;
 
-	(void)c;
 	if (!parse_number(v, 100000, &n))
 		usage("-h %s: wants a number", v);
+	c->submit.hops = (unsigned)n;
 }
 
-static void do_X(struct cli *c, const char *v)
+/* The tag is the caller's word in a log that others read: a short one. */
+static void do_L(struct cli *c, const char *v)
 {
-	if (c->borrowed)
-		usage("-X %s is not allowed here", v);
+	static char tag[33];
+	size_t i;
+
+	(void)c;
+	strlcpy(tag, v, sizeof tag);
+	for (i = 0; tag[i]; i++)
+		if (!isalnum((unsigned char)tag[i]) && !strchr("_.-", tag[i]))
+			tag[i] = '_';
+	log_tag(tag);
 }
 
 static void do_Q(struct cli *c, const char *v)
@@ -230,26 +274,42 @@ static void do_nothing(struct cli *c, const char *v)
 	(void)v;
 }
 
+/* What is asked of sendmail with -b, and what it comes to here. */
+static const struct mode {
+	char letter;
+	int mode;			/* -1: refused, because why */
+	const char *why;
+} modes[] = {
+	{ 'm', DO_SUBMIT, NULL },
+	{ 'a', DO_SUBMIT, NULL },	/* lines may end in CRLF anyway */
+	{ 'p', DO_LIST, NULL },
+	{ 'i', DO_NOTHING, NULL },	/* AliasFile is read as it is */
+	{ 'h', DO_NOTHING, NULL },
+	{ 'H', DO_NOTHING, NULL },
+	{ 'v', DO_VERIFY, NULL },
+	{ 'd', -1, "this is no daemon: -q15m runs the queue again and again" },
+	{ 't', -1, "there are no rules to test: -bv says where mail goes" },
+	{ 'P', -1, "mailq shows how much is in the queue" },
+	{ 'z', -1, "the configuration is not compiled" },
+	{ 'S', -1, "there is no batched SMTP" },
+};
+
 static void do_b(struct cli *c, const char *v)
 {
-	switch (*v && !v[1] ? *v : '?') {
-	case 'm': case 'a':
-		break;
-	case 'p':
-		c->mode = DO_LIST;
-		break;
-	case 'i': case 'h': case 'H':
-		c->mode = DO_NOTHING;
-		break;
-	case 'v':
-		c->mode = DO_VERIFY;
-		break;
-	case 'D':
+	size_t i;
+
+	if (strcmp(v, "D") == 0) {
 		c->foreground = true;
-		break;
-	default:
-		usage("-b%s: there is no such mode", v);
+		return;
 	}
+	for (i = 0; i < sizeof modes / sizeof modes[0]; i++)
+		if (*v == modes[i].letter && !v[1])
+			break;
+	if (i == sizeof modes / sizeof modes[0])
+		usage("-b%s: there is no such mode", v);
+	if (modes[i].mode < 0)
+		usage("-b%s: there is no such mode: %s", v, modes[i].why);
+	c->mode = modes[i].mode;
 }
 
 /* "15m", "1h30m", "90" (minutes): seconds; 0 if it is not that. */
@@ -277,14 +337,41 @@ static unsigned interval_of(const char *v)
 	return total > 0 && total < 10000000 ? (unsigned)total : 0;
 }
 
+/* -qI, -qR, -qS, each with a piece of an id, a recipient, a sender. */
+static const char **selector(struct cli *c, char letter)
+{
+	switch (letter) {
+	case 'I':
+		return &c->only.id;
+	case 'R':
+		return &c->only.rcpt;
+	case 'S':
+		return &c->only.sender;
+	default:
+		return NULL;
+	}
+}
+
 static void do_q(struct cli *c, const char *v)
 {
+	const char **piece = selector(c, *v);
+
 	c->queue_run = true;
-	if (!*v || strcmp(v, "f") == 0)
+	if (piece && v[1]) {
+		*piece = v + 1;
+		c->select = true;
+		return;
+	}
+	/* f: "in the foreground", as it is anyway; p: sendmail's runners that
+	 * stay, as ours do. */
+	if (*v == 'f' || *v == 'p')
+		v++;
+	if (!*v)
 		return;
 	c->interval = interval_of(v);
 	if (!c->interval)
-		usage("-q%s: wants an interval such as 15m, or nothing", v);
+		usage("-q%s: wants an interval such as 15m, I, R or S with a "
+		      "piece of an id, a recipient or a sender, or nothing", v);
 }
 
 static void do_flush(struct cli *c, const char *v)
@@ -335,6 +422,8 @@ enum arity { NONE, VALUE, ATTACHED };	/* ATTACHED: a value only if it is
 					 * part of the same word */
 enum { REFUSED = 1 };			/* with borrowed rights: 64 */
 
+/* A help that begins with "accepted" gives the reason why the letter has no
+ * effect; its callers are thirty years of programs. */
 static const struct option {
 	const char *name;		/* one letter, or a long name */
 	enum arity arity;
@@ -350,45 +439,62 @@ static const struct option {
 	{ "r", VALUE, 0, do_f, "sender", "the same as -f" },
 	{ "F", VALUE, 0, do_F, "name", "full name for a From that is missing" },
 	{ "v", NONE, 0, do_v, "", "show the SMTP dialogue on standard error" },
-	{ "b", VALUE, 0, do_b, "mode", "m: deliver (default); p: list the "
-	  "queue; v: say what would happen to an address; i: nothing to "
-	  "rebuild; D: with -q15m stay in the foreground" },
+	{ "b", VALUE, 0, do_b, "mode", "m, a: deliver (default); p: list the "
+	  "queue; v: say what would happen to an address; i, h, H: nothing to "
+	  "do; D: with -q15m stay in the foreground" },
 	{ "q", ATTACHED, 0, do_q, "[interval]", "work off the queue once, or "
-	  "again every interval (15m, 1h)" },
+	  "again every interval (15m, 1h); -qI, -qR and -qS with a piece of an "
+	  "id, recipient or sender: once, these messages, due or not" },
 	{ "C", VALUE, REFUSED, do_C, "file", "read this configuration" },
 	{ "O", VALUE, 0, do_O, "Key=value", "one setting, see "
-	  "mailroot.conf(5)" },
+	  "mailroot.conf(5); with borrowed rights only those that anyone may "
+	  "set" },
 	{ "o", VALUE, 0, do_o, "x[value]", "sendmail's one-letter settings: i, "
-	  "d (b i q d), e (p m w e q), Q; others are accepted and ignored" },
+	  "v, d (b i q d), e (p m w e q), Q; others are accepted: they are "
+	  "about a daemon or rules that are not here" },
 	{ "e", VALUE, 0, do_e, "mode", "the same as -oe" },
 	{ "N", VALUE, 0, do_N, "when", "delivery status reports: never, or "
 	  "success,failure,delay" },
 	{ "R", VALUE, 0, do_R, "what", "return hdrs or full in a report" },
 	{ "V", VALUE, 0, do_V, "envid", "envelope identifier for reports" },
+	{ "h", VALUE, 0, do_h, "hops", "servers it has passed already; more "
+	  "than HopCount is a loop" },
+	{ "L", VALUE, 0, do_L, "tag", "a word for the log: tag=" },
 	{ "B", VALUE, 0, do_nothing, "type", "accepted: what the text holds is "
 	  "seen from the text" },
-	{ "h", VALUE, 0, do_h, "hops", "accepted: Received fields are "
-	  "counted" },
 	{ "A", VALUE, 0, do_nothing, "c|m", "accepted: there is one "
-	  "configuration" },
-	{ "L", VALUE, 0, do_nothing, "tag", "accepted: the log tag is fixed" },
-	{ "p", VALUE, 0, do_nothing, "protocol", "accepted: not used" },
-	{ "M", VALUE, 0, do_nothing, "x", "accepted: there are no macros" },
-	{ "D", VALUE, 0, do_nothing, "file", "accepted: never opened" },
-	{ "T", VALUE, 0, do_nothing, "time", "accepted: not used" },
-	{ "X", VALUE, REFUSED, do_X, "file", "accepted: never opened" },
+	  "configuration, for submission too" },
+	{ "p", VALUE, 0, do_nothing, "protocol", "accepted: Received says how "
+	  "the message came to this program, and no more" },
+	{ "M", VALUE, 0, do_nothing, "x", "accepted: there are no macros to "
+	  "set" },
+	{ "D", VALUE, 0, do_nothing, "file", "accepted: there is no debugging "
+	  "output, and the file is never opened" },
+	{ "T", VALUE, 0, do_nothing, "time", "accepted: the time in the queue "
+	  "is the operator's (SmtpRemoteNDRExpireMinutes)" },
+	{ "X", VALUE, REFUSED, do_nothing, "file", "accepted: the dialogue is "
+	  "shown by -v, and the file is never opened" },
 	{ "Q", VALUE, 0, do_Q, "reason", "refused: there is no quarantine" },
-	{ "d", ATTACHED, 0, do_nothing, "[level]", "accepted: no debugging" },
-	{ "E", ATTACHED, 0, do_nothing, "[x]", "accepted: not used" },
-	{ "J", ATTACHED, 0, do_nothing, "[x]", "accepted: not used" },
-	{ "G", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "d", ATTACHED, 0, do_nothing, "[level]", "accepted: there is no "
+	  "debugging output" },
+	{ "E", ATTACHED, 0, do_nothing, "[x]", "accepted: a word of Sony "
+	  "NEWS, for Japanese text" },
+	{ "J", ATTACHED, 0, do_nothing, "[x]", "accepted: a word of Sony "
+	  "NEWS, for Japanese text" },
+	{ "G", NONE, 0, do_nothing, "", "accepted: mail that is passed on is "
+	  "mended like any other" },
 	{ "I", NONE, 0, do_I, "", "as newaliases: there is nothing to rebuild" },
-	{ "U", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "c", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "m", NONE, 0, do_nothing, "", "accepted: not used" },
-	{ "n", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "U", NONE, 0, do_nothing, "", "accepted: a message is always taken "
+	  "as a first submission" },
+	{ "c", NONE, 0, do_nothing, "", "accepted: no mailer here is "
+	  "expensive" },
+	{ "m", NONE, 0, do_nothing, "", "accepted: the sender is never taken "
+	  "out of a list" },
+	{ "n", NONE, 0, do_nothing, "", "accepted: who writes the aliases "
+	  "wants them used" },
 	{ "s", NONE, 0, do_nothing, "", "accepted: From_ lines are dropped" },
-	{ "x", NONE, 0, do_nothing, "", "accepted: not used" },
+	{ "x", NONE, 0, do_nothing, "", "accepted: a word of OSF/1 that does "
+	  "nothing there either" },
 	{ "flush", NONE, 0, do_flush, "", "with -q: now, whatever is due" },
 	{ "json", NONE, 0, do_json, "", "with -bp: one JSON object a line" },
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
@@ -413,11 +519,11 @@ static const struct option *find(const char *name, size_t n)
 
 static void apply(struct cli *c, const struct option *o, const char *value)
 {
-	if ((o->flags & REFUSED) && c->borrowed) {
-		log_note(LOG_WARNING, "uid %u: option -%s refused",
-			 (unsigned)getuid(), o->name);
-		usage("-%s is not allowed here", o->name);
-	}
+	char shown[32];
+
+	snprintf(shown, sizeof shown, "-%s%s", o->name[1] ? "-" : "", o->name);
+	if ((o->flags & REFUSED) && caller_borrows())
+		refuse(shown);
 	o->take(c, value);
 }
 
@@ -490,8 +596,6 @@ static int help(void)
 	return EXIT_OK;
 }
 
-/* ---- the process we were given ---------------------------------------------------- */
-
 /* The same list for sendmail(8); the page has it in place of @OPTIONS@. */
 static int manual(void)
 {
@@ -510,69 +614,20 @@ static int manual(void)
 	return EXIT_OK;
 }
 
-extern char **environ;
-static char *fixed_environment[] = { (char *)"PATH=/usr/bin:/bin",
-				     (char *)"LC_ALL=C", NULL };
-
-static void on_signal(int number)
-{
-	run_signal = number;
-}
-
-/* What the caller ignores (nohup, a mailer that ignores ^C) stays ignored. */
-static void catch(int number)
-{
-	struct sigaction sa = { .sa_handler = on_signal }, old;
-
-	if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-		return;
-	sigaction(number, &sa, NULL);	/* no SA_RESTART: reads must end */
-}
-
-/*
- * The first act: descriptors, environment, signals, limits are what we know
- * them to be, whatever the caller left.  A file must never open as
- * descriptor 2, or an error line ends up in it.
- */
-static void settle_process(struct cli *c)
-{
-	static const struct itimerval off;
-	static const struct rlimit no_core;
-	sigset_t none;
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			_exit(EXIT_OSERR);
-	} while (fd < 3);
-	closefrom(3);
-	c->borrowed = getegid() != getgid() && getuid() != 0;
-	c->environ_list = environ;
-	environ = fixed_environment;
-	umask(007);
-	/* A core dump would hold passwords and other people's mail. */
-	setrlimit(RLIMIT_CORE, &no_core);
-	setitimer(ITIMER_REAL, &off, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	catch(SIGTERM);
-	catch(SIGINT);
-	catch(SIGHUP);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
+/* Any other name, such as send-mail, is sendmail. */
 static void personality(struct cli *c, const char *name)
 {
+	static const struct { const char *name; int mode; } names[] = {
+		{ "mailq", DO_LIST }, { "newaliases", DO_NOTHING },
+		{ "hoststat", DO_NOTHING }, { "purgestat", DO_NOTHING },
+	};
 	const char *slash = strrchr(name, '/');
+	size_t i;
 
 	name = slash ? slash + 1 : name;
-	if (strcmp(name, "mailq") == 0)
-		c->mode = DO_LIST;
-	else if (strcmp(name, "newaliases") == 0)
-		c->mode = DO_NOTHING;
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i].name) == 0)
+			c->mode = names[i].mode;
 }
 
 /* With this mode, whatever the umask. */
@@ -582,27 +637,37 @@ static void make_dir(const char *path, mode_t mode)
 		chmod(path, mode);
 }
 
-static void begin_log(void)
+static void begin_log(bool runner)
 {
+	const char *file = conf()->log_file;
 	static char path[4096];
 
 	snprintf(path, sizeof path, "%s/log", conf()->state_dir);
 	/* Only where there is no syslog is the fallback's folder needed. */
-	if (access(PATH_DEVLOG, F_OK) != 0 && access(conf()->state_dir,
-						     F_OK) != 0) {
+	if ((access(PATH_DEVLOG, F_OK) != 0 || strcmp(file, "stderr") == 0) &&
+	    access(conf()->state_dir, F_OK) != 0) {
 		make_dir(conf()->mailroot, 0755);
 		make_dir(conf()->state_dir, 02770);
 	}
-	log_open(conf()->log_file, conf()->log_format == LOG_JSON,
-		 conf()->syslog_number, path);
+	/* stderr is the runner's; what others log he finds in that file. */
+	if (!runner && strcmp(file, "stderr") == 0)
+		file = path;
+	log_open(file, conf()->log_format == LOG_JSON, conf()->syslog_number,
+		 path);
 }
 
 static int queue_run(const struct cli *c)
 {
 	int child;
 
+	if (!caller_is_operator())
+		die(EXIT_NOPERM, "a queue run is not for everybody: ask root, "
+		    "or a member of the group that Operators names");
+	if (caller_become_runner() != 0)
+		die(EXIT_OSERR, "cannot become the owner of %s: %s",
+		    conf()->queue_dir, strerror(errno));
 	if (!c->interval)
-		return run_once(c->flush);
+		return run_once(c->flush, c->select ? &c->only : NULL);
 	if (!c->foreground && getpid() != 1) {
 		child = detach();
 		if (child < 0)
@@ -611,7 +676,7 @@ static int queue_run(const struct cli *c)
 		if (child == 0)
 			return EXIT_OK;
 	}
-	return run_repeat(c->interval, c->flush);
+	return watch_repeat(c->interval, c->flush);
 }
 
 int main(int argc, char **argv)
@@ -619,11 +684,11 @@ int main(int argc, char **argv)
 	static struct cli c = { .mode = DO_SUBMIT };
 	struct conf_caller caller;
 	char error[512];
-	int status;
+	int status, made;
 
 	if (argc < 1)
 		return EXIT_USAGE;
-	settle_process(&c);
+	caller_settle();
 	buf_init(&c.notify, 64);
 	buf_init(&c.envid, 512);
 	personality(&c, argv[0]);
@@ -644,30 +709,40 @@ int main(int argc, char **argv)
 		fputs(buf_str(&c.settings), stdout);
 		return EXIT_OK;
 	}
-	caller.borrowed = c.borrowed;
-	status = conf_load(c.conf_file, c.environ_list, c.set, c.nset, &caller,
+	caller.borrowed = caller_borrows();
+	status = conf_load(c.conf_file, caller_environ(), c.set, c.nset, &caller,
 			   error, sizeof error);
-	if (status) {
+	/* Without the settings nothing may be sent from here, but what is
+	 * submitted can be left to a run that can read them. */
+	if (status && !(conf_unreadable() && c.mode == DO_SUBMIT &&
+			!c.queue_run && attempt_pickup_is_open())) {
+		if (status == EXIT_USAGE && caller.borrowed)
+			log_refused(error);
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
 	}
 	if (c.setup) {
-		status = setup(c.conf_file);
+		made = setup(c.conf_file);
 		/* A container's process 1 does both; what it lacks is said. */
-		if (!c.queue_run || (status && status != EXIT_CANTCREAT))
-			return status;
+		if (!c.queue_run || (made && made != EXIT_CANTCREAT))
+			return made;
 	}
-	begin_log();
+	begin_log(c.queue_run);
+	if (status)
+		log_note(LOG_ALERT, "%s", error);
 	die_quiet = conf()->error_mode == ERROR_QUIET;
 	if (chdir("/") != 0)
 		log_note(LOG_WARNING, "chdir /: %s", strerror(errno));
 	if (c.flush && !c.queue_run)
 		usage("--flush goes with -q");
+	if (c.select && c.interval)
+		usage("-qI, -qR and -qS are for one run: leave out the "
+		      "interval");
 	if (c.foreground && !c.interval)
 		usage("-bD wants -q and an interval: sendmail -bD -q15m");
 	if (c.mode == DO_LIST)
-		return mailq_list(c.json);
+		return mailq_list(c.json, !caller_is_operator());
 	if (c.mode == DO_VERIFY && c.submit.nrcpt == 0)
 		usage("-bv wants an address");
 	if (c.mode == DO_VERIFY)

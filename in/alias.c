@@ -12,6 +12,7 @@
 
 #include <bsd/string.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -209,4 +210,38 @@ void alias_expand(struct addr_list *list)
 	addr_list_dedupe(&out);
 	addr_list_free(list);
 	*list = out;
+}
+
+/* A bare name is ours, unless all mail goes to a smart host. */
+static char *final_address(const char *addr)
+{
+	if (addr_domain(addr) || !conf()->smart_hosts[0])
+		return xstrdup(addr);
+	return addr_qualify(addr, conf()->default_domain);
+}
+
+int alias_resolve(struct addr_list *to, struct addr_list *from, size_t origin,
+		  char *error)
+{
+	const char *why;
+	char *addr;
+	size_t i;
+
+	alias_expand(from);
+	for (i = 0; i < from->n; i++) {
+		addr = final_address(from->found[i].addr);
+		why = addr_check(addr, true, false);
+		if (!why && to->n >= RECIPIENTS_MAX)
+			why = "too many recipients";
+		if (why) {
+			snprintf(error, 256, "the recipient \"%.100s\" is "
+				 "refused: %s", addr, why);
+			free(addr);
+			return EXIT_DATAERR;
+		}
+		addr_list_add(to, addr);
+		to->found[to->n - 1].origin = origin;
+		free(addr);
+	}
+	return 0;
 }

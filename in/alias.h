@@ -18,6 +18,16 @@
  */
 void alias_expand(struct addr_list *list);
 
+/*
+ * The addresses of from as they will stand in the envelope, appended to to:
+ * aliases expanded, names without a domain left bare or, where all mail goes
+ * to a smart host, qualified; each with this origin.  from is changed.  0, or
+ * an exit status with a sentence in error (256 octets): 65 an address that may
+ * not stand in an envelope, or more than RECIPIENTS_MAX of them.
+ */
+int alias_resolve(struct addr_list *to, struct addr_list *from, size_t origin,
+		  char *error);
+
 /* Would this address be expanded?  For -bv. */
 bool alias_known(const char *addr);
 

@@ -7,6 +7,8 @@
  * stands in into another.
  */
 #include "in/message.h"
+#include "conf.h"
+#include "in/identity.h"
 #include "lib/codec.h"
 #include "lib/mime.h"
 #include "lib/util.h"
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Draining stops at whichever comes first. */
@@ -68,13 +71,32 @@ void message_drain(int fd)
 	}
 }
 
+void message_prepare(struct incoming *in, const struct identity *id)
+{
+	time_t now = now_real();
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	*in = (struct incoming){
+		.max_size = conf()->max_message_size,
+		.max_hops = conf()->hop_count,
+		.task = {
+			.fqdn = conf()->fqdn, .domain = conf()->default_domain,
+			.sender = id->sender, .author = id->author,
+			.full_name = id->full_name, .uid = id->uid,
+			.with = "local", .now = now, .utc_offset = tm.tm_gmtoff,
+		},
+		.env = { .sender = id->sender, .uid = id->uid, .created = now },
+	};
+}
+
 /* ---- reading -------------------------------------------------------------- */
 
 /* One more piece of input into r->text.  0, or a status as message_read. */
 static int more(struct reading *r)
 {
 	struct incoming *in = r->in;
-	ssize_t n = read_some(in->fd, r->chunk, sizeof r->chunk, in->stop);
+	ssize_t n = in->read(in->ctx, r->chunk, sizeof r->chunk);
 
 	if (n < 0 && errno == EINTR)
 		return -1;
@@ -182,17 +204,19 @@ static int put_envelope(struct incoming *in, struct addr_list *to)
 	in->env.nrcpt = to->n;
 	in->env.rcpt = xcalloc(to->n, sizeof *in->env.rcpt);
 	for (i = 0; i < to->n; i++) {
+		if (in->given)
+			in->env.rcpt[i] = in->given[to->found[i].origin];
 		in->env.rcpt[i].addr = to->found[i].addr;
+		if (in->given || !in->notify)
+			continue;
 		in->env.rcpt[i].notify = in->notify;
-		if (in->orcpt) {
-			buf_clear(&orcpt);
-			buf_puts(&orcpt, "rfc822;");
-			xtext_encode(&orcpt, to->found[i].addr);
-			in->env.rcpt[i].orcpt = xstrdup(buf_str(&orcpt));
-		}
+		buf_clear(&orcpt);
+		buf_puts(&orcpt, "rfc822;");
+		xtext_encode(&orcpt, to->found[i].addr);
+		in->env.rcpt[i].orcpt = xstrdup(buf_str(&orcpt));
 	}
 	r = queue_put_envelope(in->m, &in->env);
-	for (i = 0; i < to->n; i++)
+	for (i = 0; i < to->n && !in->given; i++)
 		free((char *)in->env.rcpt[i].orcpt);
 	free(in->env.rcpt);
 	in->env.rcpt = NULL;

@@ -13,16 +13,15 @@
 #include "lib/header.h"
 #include "queue.h"
 
-#include <signal.h>
-
 struct incoming {
 	/* set by the caller */
-	int fd;				/* where the text comes from */
+	/* The next octets of the text, as read(2): 0 at its end; -1 with
+	 * EINTR when a signal says stop. */
+	ssize_t (*read)(void *ctx, void *p, size_t n);
 	struct queue *q;		/* NULL: into memory */
 	bool dots;			/* a lone dot ends it */
 	uint64_t max_size;		/* octets; 0 none */
 	unsigned max_hops;
-	const volatile sig_atomic_t *stop;	/* non-zero: a signal came */
 	struct header_task task;	/* without id */
 	struct envelope env;		/* sender and so on; rcpt is made here */
 	/* Makes the final list of recipients out of the arguments and, with
@@ -30,8 +29,10 @@ struct incoming {
 	 * an exit status with a sentence in error. */
 	int (*recipients)(void *ctx, struct addr_list *from_header,
 			  struct addr_list *to, char *error);
-	const char *notify;		/* for each recipient; NULL */
-	bool orcpt;			/* add ORCPT to each */
+	/* NOTIFY and ORCPT of each recipient, found by addr_found.origin; or
+	 * NULL, then one NOTIFY for all, and an ORCPT made of the address. */
+	const struct recipient *given;
+	const char *notify;		/* NULL: none, and no ORCPT */
 	void *ctx;
 	/* results */
 	struct message *m;		/* the caller's: message_free */
@@ -40,8 +41,13 @@ struct incoming {
 	bool at_end;			/* all of the input was read */
 };
 
+struct identity;
+/* Zeroes in and fills what the settings, the sender and the clock say; read, q,
+ * recipients and what is special about this way in are the caller's. */
+void message_prepare(struct incoming *in, const struct identity *id);
+
 /*
- * Reads it all.  0: in->m is complete.  Else an exit status, a sentence in
+ * Reads it all; the lines may end in LF, CRLF or both.  0: in->m is complete.  Else an exit status, a sentence in
  * in->error, and nothing stands in the queue: 65 the text cannot be a message
  * (NUL, too large, too many hops, a line that cannot be made legal), 71 or 73
  * no file could be made, 74 reading or writing failed, -1 a signal came.

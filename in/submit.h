@@ -15,6 +15,7 @@ struct submit {
 	const char *notify;		/* -N, checked, upper case; NULL */
 	const char *ret;		/* -R: "FULL", "HDRS"; NULL */
 	const char *envid;		/* -V, xtext; NULL */
+	unsigned hops;			/* -h */
 	char *const *rcpt;		/* arguments: each a list of addresses */
 	size_t nrcpt;
 };

@@ -19,6 +19,8 @@ struct addr_found {
 				 * local part otherwise byte for byte */
 	size_t from, to;	/* where the addr-spec stands in the text: the
 				 * bytes to change when it is qualified */
+	size_t origin;		/* the caller's: which of his recipients it
+				 * was, before aliases */
 };
 
 struct addr_list {

@@ -212,6 +212,110 @@ static int take(struct confsource *src, const struct place *at,
 	return 0;
 }
 
+/* ---- sendmail's names ------------------------------------------------------- */
+
+/*
+ * What -O may name because sendmail 8 knows it, and there is no setting of
+ * that name here.  Those that are about its daemon, its rules or its queue
+ * change nothing, and a program that passes one has its mail sent as before.
+ * The others say which way mail goes or whom to trust: they are read as the
+ * setting that does the same, or, where none quite does, refused.
+ */
+static const char without_effect[] =
+		"AliasWait AuthMaxBits AuthOptions AuthRealm BadRcptShutdown "
+		"BadRcptShutdownGood BadRcptThrottle BlankSub CheckAliases "
+		"CheckpointInterval CipherSuites ClassFactor ClientPortOptions "
+		"ClientSSLOptions ColonOkInAddr ConnectionCacheSize "
+		"ConnectionCacheTimeout ConnectionRateThrottle "
+		"ConnectionRateWindowSize ControlSocketName DaemonPortOptions "
+		"DataFileBufferSize DeadLetterDrop DefaultCharSet DefaultUser "
+		"DelayLA DeliverByMin DHParameters DialDelay "
+		"DirectSubmissionModifiers DontBlameSendmail DontExpandCnames "
+		"DontInitGroups DontProbeInterfaces DontPruneRoutes "
+		"DoubleBounceAddress EightBitMode ErrorHeader FastSplit "
+		"ForkEachJob ForwardPath HelpFile HoldExpensive HostsFile "
+		"HostStatusDirectory InputMailFilters LDAPDefaultSpec LogLevel "
+		"MailboxDatabase MatchGECOS MaxAliasRecursion MaxDaemonChildren "
+		"MaxHeadersLength MaxMimeHeaderLength MaxNOOPCommands "
+		"MaxQueueChildren MaxQueueRunSize MaxRecipientsPerMessage "
+		"MaxRunnersPerQueue MeToo MinFreeBlocks MinQueueAge "
+		"MustQuoteChars NiceQueueRun NoRecipientAction OldStyleHeaders "
+		"OperatorChars PidFile PrivacyOptions ProcessTitlePrefix "
+		"QueueFactor QueueFileMode QueueLA QueueSortOrder QueueTimeout "
+		"RandFile RecipientFactor RefuseLA RejectLogInterval RejectNUL "
+		"RequiresDirfsync ResolverOptions RetryFactor RrtImpliesDsn "
+		"SaveFromLine SendMimeErrors ServerCertFile ServerKeyFile "
+		"ServerSSLOptions ServiceSwitchFile SevenBitInput SharedMemoryKey "
+		"SharedMemoryKeyFile SingleLineFromHeader SingleThreadDelivery "
+		"SmtpGreetingMessage SSLEngine SSLEnginePath StatusFile SuperSafe "
+		"TempFileMode Timeout TimeZoneSpec TLSFallbacktoClear "
+		"TLSSrvOptions TrustedUser TryNullMXList UnixFromLine "
+		"UnsafeGroupWrites UseCompressedIPv6Addresses UseErrorsTo UseMSP "
+		"UserDatabaseSpec XscriptFileBufferSize";
+static const struct { const char *name, *here, *instead; } elsewhere[] = {
+	{ "CACertFile", "TlsCAFile", NULL },
+	{ "CACertPath", "TlsCADirectory", NULL },
+	{ "CipherList", "TlsCiphers", NULL },
+	{ "ClientCertFile", "TlsCertFile", NULL },
+	{ "ClientKeyFile", "TlsKeyFile", NULL },
+	{ "HeloName", "FullyQualifiedDomainName", NULL },
+	{ "PostmasterCopy", "SendNdrTo", NULL },
+	{ "ConnectOnlyTo", NULL, "SmartHost" },
+	{ "CRLFile", NULL, "TlsFingerprint" },
+	{ "CRLPath", NULL, "TlsFingerprint" },
+	{ "DefaultAuthInfo", NULL, "RouteUserName and RoutePasswordFile" },
+	{ "FallbackMXhost", NULL, "SmartHost and SmartHostType = 1" },
+	{ "FallbackSmartHost", NULL, "SmartHost and SmartHostType = 1" },
+	{ "RunAsUser", NULL, "the owner of the Queue directory" },
+	{ "SafeFileEnvironment", NULL, "DropDirectory" },
+	{ "SoftBounce", NULL, "-odq" },
+};
+
+/* Is key, up to a dot (Timeout.connect), in that list? */
+static bool has_no_effect(const char *key)
+{
+	size_t n = strcspn(key, ".");
+	const char *at = without_effect;
+
+	while (at && *at) {
+		if (strncasecmp(at, key, n) == 0 && (at[n] == ' ' || !at[n]))
+			return n > 0;
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	return false;
+}
+
+/* The row for a key of -O, sendmail's names too.  NULL: *status is the whole
+ * answer. */
+static const struct confrow *find_option(struct confsource *src,
+					 const struct place *at,
+					 const char *key, int *status)
+{
+	const struct confrow *r = find(src, key, true);
+	char hint[96];
+	size_t i;
+
+	*status = 0;
+	for (i = 0; !r && i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
+		if (strcasecmp(key, elsewhere[i].name) != 0)
+			continue;
+		if (elsewhere[i].here)
+			return find(src, elsewhere[i].here, false);
+		*status = fail(src, at, "%s is sendmail's: here it is a matter "
+			       "of %s", elsewhere[i].name,
+			       elsewhere[i].instead);
+		return NULL;
+	}
+	if (!r && has_no_effect(key))
+		log_note(LOG_NOTICE, "-O %.80s: a name of sendmail's that has "
+			 "no meaning here: ignored", key);
+	else if (!r)
+		*status = fail(src, at, "unknown setting \"%.80s\"%s", key,
+			       nearest(src, key, hint));
+	return r;
+}
+
 /* ---- the sources ------------------------------------------------------------ */
 
 static int read_line(struct confsource *src, struct place *at, char *text)
@@ -296,16 +400,16 @@ int confsource_option(struct confsource *src, const char *text, bool borrowed)
 {
 	struct place at = { .name = "-O", .status = EXIT_USAGE };
 	const struct confrow *r;
-	char *key, *value, hint[96];
+	char *key, *value;
+	int status;
 
 	key = confvalue_keep(xstrdup(text));
 	if (!confread_pair(key, &key, &value))
 		return fail(src, &at, "\"%.80s\" is no setting: write -O "
 			    "Key=value", text);
-	r = find(src, key, true);
+	r = find_option(src, &at, key, &status);
 	if (!r)
-		return fail(src, &at, "unknown setting \"%.80s\"%s", key,
-			    nearest(src, key, hint));
+		return status;
 	if (borrowed && !(r->flags & CONF_ANYONE))
 		return fail(src, &at, "%s \"%.80s\" is refused: only root may "
 			    "set it here", r->name, value);

@@ -431,9 +431,11 @@ static int put_received(struct rewrite *r)
 	char date[40];
 
 	header_date(date, t->now, t->utc_offset);
-	if (buf_printf(r->out, "Received: (from userid %lu)\r\n"
-		       "\tby %s (mailroot) with local id %s;\r\n\t%s\r\n",
-		       (unsigned long)t->uid, t->fqdn, t->id, date))
+	if (buf_printf(r->out, "Received: %s%s%s(from userid %lu)\r\n"
+		       "\tby %s (mailroot) with %s id %s;\r\n\t%s\r\n",
+		       t->helo ? "from " : "", t->helo ? t->helo : "",
+		       t->helo ? " " : "", (unsigned long)t->uid, t->fqdn,
+		       t->with, t->id, date))
 		return 0;
 	return full(r);
 }

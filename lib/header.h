@@ -58,6 +58,9 @@ struct header_task {
 	const char *author;		/* address for a From that is missing */
 	const char *full_name;		/* -F or the passwd entry; "" none */
 	uid_t uid;
+	const char *with;		/* how it came: "local", "ESMTP", ... */
+	const char *helo;		/* what the client called itself, a legal
+					 * name or literal; NULL: it did not */
 	time_t now;
 	long utc_offset;		/* seconds east, for Date */
 	bool want_recipients;		/* -t */

@@ -31,17 +31,53 @@ static struct {
 	int fd;		/* LogFile or the fallback, once open; -1 */
 	int sock;	/* syslog; -1 */
 	bool tried;	/* syslog has been looked for */
+	bool opened;	/* log_open was called */
+	char early[4 * LINE];	/* what came before, a line each */
+	size_t nearly;
+	const char *tag;
 } out = { .file = "", .facility = LOG_MAIL, .fd = -1, .sock = -1 };
 
-void log_open(const char *file, bool json, int facility, const char *fallback)
+static bool to_file(const char *path, const char *line, size_t n);
+
+/* What was said before anybody knew where to. */
+static void put_early(void)
+{
+	const char *path = out.file[0] ? out.file : out.fallback;
+	char *at = out.early, *line;
+
+	out.nearly = 0;
+	while (path && (line = strsep(&at, "\n")) != NULL) {
+		if (!*line)
+			continue;
+		if (out.json)
+			log_event(LOG_NOTICE, NULL, "note", "text", line, NULL);
+		else
+			to_file(path, line, strlen(line));
+	}
+}
+
+void log_tag(const char *tag)
+{
+	out.tag = tag;
+}
+
+void log_reopen(void)
 {
 	if (out.fd > 2)
 		close(out.fd);
 	out.fd = -1;
+}
+
+void log_open(const char *file, bool json, int facility, const char *fallback)
+{
+	log_reopen();
 	out.file = file;
 	out.json = json;
 	out.facility = facility;
 	out.fallback = fallback;
+	out.opened = true;
+	if (out.nearly > 0)
+		put_early();
 }
 
 /* Is syslog there?  Connected once; a daemon that went away is noticed by
@@ -118,6 +154,13 @@ static void emit(int priority, const char *line, size_t n)
 		return;
 	if (out.fallback)
 		to_file(out.fallback, line, n);
+	/* As many as fit: later ones are not worth more. */
+	if (!out.opened && n + 2 <= sizeof out.early - out.nearly) {
+		memcpy(out.early + out.nearly, line, n);
+		out.nearly += n;
+		out.early[out.nearly++] = '\n';
+		out.early[out.nearly] = '\0';
+	}
 }
 
 /* value made printable, with what is quoted in both forms escaped. */
@@ -153,6 +196,20 @@ static void put_pair(struct buf *b, const char *key, const char *value)
 		buf_puts(b, clean);
 }
 
+/* Only syslog has a priority beside the line; a file that is searched for what
+ * is wrong has the words.  NULL: nothing is wrong. */
+static const char *level(int priority)
+{
+	static const char *const words[] = {
+		[LOG_EMERG] = "emerg", [LOG_ALERT] = "alert",
+		[LOG_CRIT] = "crit", [LOG_ERR] = "err",
+		[LOG_WARNING] = "warning",
+	};
+
+	return priority >= 0 && priority <= LOG_WARNING ? words[priority] :
+		NULL;
+}
+
 void log_event(int priority, const char *id, const char *event, ...)
 {
 	char mem_when[21];
@@ -168,6 +225,10 @@ void log_event(int priority, const char *id, const char *event, ...)
 	} else {
 		buf_printf(&b, "%s %s", id ? id : "-", event);
 	}
+	if (level(priority))
+		put_pair(&b, "level", level(priority));
+	if (out.tag && *out.tag)
+		put_pair(&b, "tag", out.tag);
 	va_start(ap, event);
 	while ((key = va_arg(ap, const char *)) != NULL) {
 		value = va_arg(ap, const char *);

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 /* ---- the names ------------------------------------------------------- */
@@ -290,7 +291,26 @@ static void show_all(struct listing *l, bool json)
 		printf("\t\tTotal requests: %zu\n", l->shown);
 }
 
-int mailq_list(bool json)
+/* Other people's mail is not for everybody's eyes, nor how much there is. */
+static void keep_mine(struct listing *l)
+{
+	struct message *m;
+	size_t i, kept = 0;
+
+	for (i = 0; i < l->n; i++) {
+		m = queue_peek(&l->q, l->name[i]);
+		if (m && m->env.uid == getuid())
+			memmove(l->name[kept++], l->name[i],
+				sizeof l->name[i]);
+		message_free(m);
+	}
+	l->n = kept;
+	for (i = 0; i < l->nforeign; i++)
+		free(l->foreign[i]);
+	l->nforeign = 0;
+}
+
+int mailq_list(bool json, bool mine)
 {
 	struct listing l = { .now = now_real() };
 	int status = EXIT_OK, r;
@@ -304,6 +324,8 @@ int mailq_list(bool json)
 			 strerror(errno));
 		status = EXIT_OSERR;
 	} else {
+		if (mine)
+			keep_mine(&l);
 		if (l.n > 0)
 			qsort(l.name, l.n, sizeof *l.name, by_name);
 		if (l.nforeign > 0)

@@ -10,8 +10,8 @@
  * Lists Queue on standard output, oldest due first, without any lock.  Text in
  * sendmail's form, or with json one object a line.  Returns an exit status (0;
  * 71 with a line on stderr if the directory cannot be read; a missing one is
- * an empty queue).
+ * an empty queue).  mine: only the messages of the calling user.
  */
-int mailq_list(bool json);
+int mailq_list(bool json, bool mine);
 
 #endif

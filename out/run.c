@@ -9,6 +9,7 @@
  */
 #include "out/run.h"
 #include "conf.h"
+#include "in/limits.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "out/bounce.h"
@@ -19,11 +20,9 @@
 
 #include <bsd/string.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +51,7 @@ struct run {
 	struct underway *underway;
 	time_t now;
 	bool flush;
+	const struct run_filter *only;	/* NULL: every message */
 	time_t latest;		/* a due behind this is a wrong clock's */
 	unsigned foreign;
 	bool storage_failed;
@@ -74,7 +74,9 @@ static bool seen(void *ctx, const char *name, time_t due, const char *id)
 				  NULL);
 		return true;
 	}
-	if (due > r->now && due <= r->latest && !r->flush)
+	if (due > r->now && due <= r->latest && !r->flush && !r->only)
+		return true;
+	if (r->only && r->only->id && !strcasestr(id, r->only->id))
 		return true;
 	if (r->ndue == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 64;
@@ -200,6 +202,24 @@ static void told(void *ctx, const struct deliver_record *rec)
 	}
 }
 
+/* Does the run's filter leave this one out?  Who has his mail already is no
+ * reason to try it. */
+static bool left_out(const struct run *r, const struct envelope *env)
+{
+	const struct run_filter *f = r->only;
+	size_t i;
+
+	if (!f)
+		return false;
+	if (f->sender && !strcasestr(env->sender, f->sender))
+		return true;
+	for (i = 0; f->rcpt && i < env->nrcpt; i++)
+		if (env->rcpt[i].state == RCPT_WAITING &&
+		    strcasestr(env->rcpt[i].addr, f->rcpt))
+			return false;
+	return f->rcpt != NULL;
+}
+
 /* The first next hop of a due message into the engine's books.  A message
  * with only local recipients has none: it is settled here and now. */
 static void book(struct run *r, uint32_t n)
@@ -211,6 +231,10 @@ static void book(struct run *r, uint32_t n)
 
 	if (!m) {
 		unusable(r, r->due[n].name, errno);
+		return;
+	}
+	if (left_out(r, &m->env)) {
+		message_free(m);
 		return;
 	}
 	for (i = 0; i < m->env.nrcpt; i++) {
@@ -290,9 +314,9 @@ static void recover_others(time_t now)
 	}
 }
 
-int run_once(bool flush)
+int run_once(bool flush, const struct run_filter *only)
 {
-	struct run r = { .now = now_real(), .flush = flush };
+	struct run r = { .now = now_real(), .flush = flush, .only = only };
 	struct deliver_setup setup = { .tell = told,
 				       .no_bdat = state_answer_no_bdat,
 				       .verbose = conf()->verbose, .ctx = &r };
@@ -327,6 +351,9 @@ int run_once(bool flush)
 		finish(&r, r.underway);
 	if (r.ndue > 0)
 		progress(&r, true);
+	state_run_ended(now_real());
+	limits_forget(now_real());
+	state_trim_log();
 	deliver_close(r.engine);
 	loop_free(setup.loop);
 	queue_close(&r.q);
@@ -336,49 +363,4 @@ int run_once(bool flush)
 	complain("the queue run was ended because storage failed in %s",
 		 conf()->queue_dir);
 	return EXIT_IOERR;
-}
-
-static void woken(int number)
-{
-	(void)number;		/* it only ends the wait */
-}
-
-/* Until next, a child's end, or a signal.  Signals are blocked except in the
- * wait itself: one that comes just before it is not slept over. */
-static void wait_until(int64_t next, const sigset_t *open)
-{
-	int64_t left = next - now_mono();
-	struct timespec ts = { .tv_sec = left / 1000,
-			       .tv_nsec = left % 1000 * 1000000 };
-
-	if (left > 0 && !run_signal)
-		ppoll(NULL, 0, &ts, open);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-}
-
-int run_repeat(unsigned interval, bool flush)
-{
-	struct sigaction child = { .sa_handler = woken };
-	sigset_t ours, open;
-	int64_t next;
-
-	/* As process 1 we inherit children that are not ours. */
-	sigaction(SIGCHLD, &child, NULL);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	sigaddset(&ours, SIGHUP);
-	sigaddset(&ours, SIGCHLD);
-	while (!run_signal) {
-		next = now_mono() + 1000 * (int64_t)interval;
-		run_once(flush);	/* it complains by itself */
-		flush = false;
-		sigprocmask(SIG_BLOCK, &ours, &open);
-		do
-			wait_until(next, &open);
-		while (!run_signal && now_mono() < next);
-		sigprocmask(SIG_SETMASK, &open, NULL);
-	}
-	return EXIT_OK;
 }

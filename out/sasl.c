@@ -48,15 +48,13 @@ struct sasl {
 	char why[REPLY_TEXT];
 };
 
-/* What a mechanism needs and gives away. */
+/* What a mechanism needs. */
 enum {
 	NEEDS_USER = 1,
 	NEEDS_PASSWORD = 2,
 	NEEDS_TOKEN = 4,
 	NEEDS_NONCE = 8,
 	NEEDS_NAMING = 16,	/* only where the operator asks for it */
-	SHOWS_SECRET = 32,	/* to who reads along */
-	NEEDS_TLS = 64,		/* it is TLS that proves who we are */
 };
 
 struct mechanism {
@@ -411,15 +409,15 @@ static const struct mechanism mechanisms[] = {
 	  CRYPTO_SHA1, scram_initial, scram_step },
 	{ "CRAM-MD5", NEEDS_USER | NEEDS_PASSWORD,
 	  CRYPTO_MD5, NULL, cram_step },
-	{ "PLAIN", NEEDS_USER | NEEDS_PASSWORD | SHOWS_SECRET,
+	{ "PLAIN", NEEDS_USER | NEEDS_PASSWORD,
 	  0, plain_initial, no_challenge },
-	{ "LOGIN", NEEDS_USER | NEEDS_PASSWORD | SHOWS_SECRET,
+	{ "LOGIN", NEEDS_USER | NEEDS_PASSWORD,
 	  0, NULL, login_step },
-	{ "OAUTHBEARER", NEEDS_TOKEN | SHOWS_SECRET,
+	{ "OAUTHBEARER", NEEDS_TOKEN,
 	  0, bearer_initial, bearer_step },
-	{ "XOAUTH2", NEEDS_USER | NEEDS_TOKEN | SHOWS_SECRET,
+	{ "XOAUTH2", NEEDS_USER | NEEDS_TOKEN,
 	  0, xoauth2_initial, xoauth2_step },
-	{ "EXTERNAL", NEEDS_NAMING | NEEDS_TLS,
+	{ "EXTERNAL", NEEDS_NAMING,
 	  0, external_initial, no_challenge },
 };
 #define NMECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
@@ -475,20 +473,21 @@ static bool listed(const char *list, const char *name)
 }
 
 const char *sasl_choose(const char *offered, const char *allowed,
-			const struct sasl_identity *who, bool tls)
+			const struct sasl_identity *who, bool safe)
 {
 	bool any = allowed[strspn(allowed, " \t,")] == '\0';
 	size_t i;
 
-	for (i = 0; i < NMECHANISMS; i++) {
+	/* Where somebody reads along he may also take the session over, or
+	 * guess at leisure what CRAM-MD5 made of the password: so not even
+	 * with those that do not show it. */
+	for (i = 0; safe && i < NMECHANISMS; i++) {
 		const struct mechanism *m = &mechanisms[i];
 
-		if (!tls && (m->needs & (SHOWS_SECRET | NEEDS_TLS)))
-			continue;
 		if (any ? (m->needs & NEEDS_NAMING) != 0 :
 		    !listed(allowed, m->name))
 			continue;
-		if (listed(offered, m->name) && serves(m, who))
+		if ((!offered || listed(offered, m->name)) && serves(m, who))
 			return m->name;
 	}
 	return NULL;

@@ -24,15 +24,15 @@ struct sasl_identity {
 };
 
 /*
- * The strongest mechanism of those offered (blank separated, as EHLO has
- * them) that we know, that allowed ("" all; blanks or commas) names, that this
- * identity can serve and that this channel may carry: without TLS none that
- * shows the password (PLAIN, LOGIN, the token ones).  NULL: none.  Order:
- * SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN; OAUTHBEARER, XOAUTH2;
- * EXTERNAL only where allowed names it.
+ * The strongest mechanism of those offered (blank separated, as EHLO has them;
+ * NULL: as if it were all) that we know, that allowed ("" all; blanks or
+ * commas) names, and that this identity can serve.  safe: the channel is in
+ * TLS, or the operator wants AUTH without it; if not, there is none.  NULL:
+ * none.  Order: SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN;
+ * OAUTHBEARER, XOAUTH2; EXTERNAL only where allowed names it.
  */
 const char *sasl_choose(const char *offered, const char *allowed,
-			const struct sasl_identity *who, bool tls);
+			const struct sasl_identity *who, bool safe);
 
 struct sasl;
 /* A run of this mechanism; NULL for an unknown one, or one for which this

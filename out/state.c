@@ -224,6 +224,68 @@ void state_set_up(const char *key)
 	}
 }
 
+/* ---- the log of last resort --------------------------------------------------- */
+
+void state_trim_log(void)
+{
+	char path[4096], old[4096 + 8];
+	struct stat st;
+
+	path_of("log", path);
+	if (lstat(path, &st) != 0 || st.st_size < STATE_LOG_MAX)
+		return;
+	snprintf(old, sizeof old, "%s.old", path);
+	if (rename(path, old) == 0)
+		log_reopen();
+}
+
+/* ---- the queue runner -------------------------------------------------------- */
+
+static void store_time(const char *name, time_t now)
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	buf_printf(&b, "%s %lld\n", name, (long long)now);
+	store(name, &b);
+	buf_free(&b);
+}
+
+/* False: no such file, or a time that has not come. */
+static bool load_time(const char *name, time_t now, time_t *t)
+{
+	char *text = load(name), *at = text, *word;
+	uint64_t when;
+	bool known = at && next(&at, &word, &when) && (time_t)when <= now;
+
+	if (known)
+		*t = (time_t)when;
+	free(text);
+	return known;
+}
+
+void state_run_ended(time_t now)
+{
+	store_time("last-run", now);
+}
+
+bool state_run_missing(time_t now, bool kept)
+{
+	time_t t;
+
+	if (!load_time("last-run", now, &t)) {
+		if (kept)
+			state_run_ended(now);
+		return false;
+	}
+	if (now - t < NO_RUN_SECONDS)
+		return false;
+	if (load_time("no-run-said", now, &t) && now - t < NO_RUN_SECONDS)
+		return false;
+	store_time("no-run-said", now);
+	return true;
+}
+
 /* ---- for the engine's callers ------------------------------------------------ */
 
 void state_learn(const struct deliver_record *r, const char *id)

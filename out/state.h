@@ -28,6 +28,16 @@ bool state_is_down(const char *key, time_t now);
 void state_set_down(const char *key, time_t now);
 void state_set_up(const char *key);
 
+/* The log of last resort must not fill the disk: beyond STATE_LOG_MAX octets
+ * it becomes log.old, in place of the one before. */
+void state_trim_log(void);
+
+/* A queue run has ended.  And: has there been none for NO_RUN_SECONDS?  True
+ * once in that time: who asks then says so in the log.  Where there never was
+ * one the time is counted from the first message that was kept. */
+void state_run_ended(time_t now);
+bool state_run_missing(time_t now, bool kept);
+
 /* For the engine's callers: what a record says of hosts (DELIVER_HOST, DOWN,
  * UP, NO_BDAT) is logged and kept; id is the message's or NULL.  And the
  * engine's question deliver_setup.no_bdat. */

@@ -223,8 +223,10 @@ def forget_first(ops):
     """The last message that is unlinked goes before the last commit begins:
     the old is forgotten before the new is durable."""
     ops = list(ops)
-    forget = [op for op in ops if op.kind == "unlink"][-1]
-    commit = [op for op in ops if op.kind == "move" and
+    # State holds advice and no message.
+    messages = [op for op in ops if "State/" not in op.text]
+    forget = [op for op in messages if op.kind == "unlink"][-1]
+    commit = [op for op in messages if op.kind == "move" and
               op.ino != forget.ino][-1]
     gone = [op for op in ops if op is forget or op.kind == "exit"]
     for op in gone:

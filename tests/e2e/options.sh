@@ -57,7 +57,7 @@ refuses() {
 	expect_empty "$name (stdout)" "$STDOUT"
 	same "$name: one line" "$(grep -c '^sendmail: ' "$STDERR")" 1
 	expect_file_has "$name: reason" "$STDERR" "$wanted"
-	same "$name: nothing kept" "$(find "$ROOT" -type f ! -name log)" ''
+	same "$name: nothing kept" "$(find "$ROOT" -type f ! -path '*/State/*')" ''
 }
 
 # ---- where options end, and lists ---------------------------------------------
@@ -166,6 +166,63 @@ refuses '-O without =' 'Key=value' -O DeliveryMode bob@far.test
 refuses '-O unknown' 'unknown setting "Nonsense"' -O Nonsense=1 bob@far.test
 refuses '-O nearly known' 'did you mean DeliveryMode' -O DelivryMode=q \
 	bob@far.test
+# sendmail's long names: read, without effect, refused, or unknown.
+for option in DeliveryMode=q ErrorMode=m IgnoreDots=false SuperSafe=true \
+	NoRecipientAction=none Timeout.queuereturn=5d timeout.CONNECT=1m \
+	EightBitMode=pass MaxRecipientsPerMessage=5 QueueSortOrder=host \
+	PrivacyOptions=goaway MaxHopCount=30 LogLevel=9 UserDatabaseSpec=x \
+	AliasWait=1 XscriptFileBufferSize=0 'HeloName=a.b.test' \
+	CACertFile=/etc/ssl/certs/ca-certificates.crt; do
+	takes "-O $option" "$plain" -odq -O "$option" bob@far.test
+done
+: >"$WORK/log"
+takes '-O SuperSafe' "$plain" -O SuperSafe=interactive bob@far.test
+expect_file_has '-O SuperSafe: a log line' "$WORK/log" \
+	'-O SuperSafe: a name of sendmail.*no meaning here'
+takes '-O HeloName' "$plain" -O HeloName=helo.test bob@far.test
+expect_file_has '-O HeloName: is FullyQualifiedDomainName' \
+	"$(echo "$ROOT"/Queue/*)" '^Received: .*helo\.test|by helo\.test'
+for option in SoftBounce:-odq FallbackSmartHost:SmartHost \
+	ConnectOnlyTo:SmartHost DefaultAuthInfo:RouteUserName; do
+	refuses "-O ${option%:*}" "matter of ${option#*:}" \
+		-O "${option%:*}=x" bob@far.test
+done
+for option in SuperSaf= Time= Timeoutx=1 .=1 =1 ' =1' TimeoutSuperSafe=1; do
+	refuses "-O $option" '-O: ' -O "$option" bob@far.test
+done
+refuses '-O with a value that is none' 'HopCount "many"' \
+	-O MaxHopCount=many bob@far.test
+printf 'SuperSafe = true\n' >"$WORK/foreign.conf"
+expect_exit 'sendmail names are not for the file' 78 sendmail \
+	-C "$WORK/foreign.conf" bob@far.test <"$WORK/m"
+many=
+for i in $(seq 200); do many="$many -i -odq -O SuperSafe=1"; done
+# shellcheck disable=SC2086 # words are meant
+takes 'two hundred repeats' "$plain" $many bob@far.test
+takes '-ov' "$plain" -ov bob@far.test
+
+# What passes it on says how far it has come.
+takes '-h below HopCount' "$plain" -h 100 bob@far.test
+rm -rf "$ROOT/Queue"
+expect_exit '-h above HopCount' 69 sendmail -h 101 bob@far.test <"$INPUT"
+expect_file_has '-h above HopCount: why' "$STDERR" \
+	'^sendmail: 5\.4\.6 mail loop: -h says 101 hops, HopCount is 100$'
+same '-h above HopCount: nothing kept' "$(count Queue)" 0
+
+# -L: a word of the caller's in the log, which stays one word.
+: >"$WORK/log"
+takes '-L' "$plain" -L shop_1.x-y bob@far.test
+expect_file_has '-L: in the log' "$WORK/log" ' accepted tag=shop_1\.x-y '
+: >"$WORK/log"
+takes '-L with all kinds of things' "$plain" \
+	-L "$(printf 'a b\n"=%s' 0123456789012345678901234567890123456789)" \
+	bob@far.test
+expect_file_has '-L: cleaned and cut' "$WORK/log" \
+	' accepted tag=a_b___01234567890123456789012345 '
+: >"$WORK/log"
+takes '-L empty' "$plain" -L '' bob@far.test
+expect_file_lacks '-L empty' "$WORK/log" 'tag='
+
 refuses '-h without a number' '^sendmail: -h many: ' -h many bob@far.test
 refuses '-Q' 'quarantine' -Q why bob@far.test
 refuses '-o without a letter' '^sendmail: -o ' -o '' bob@far.test
@@ -222,6 +279,22 @@ expect_exit '-bp' 0 sendmail -bp
 expect_file_has '-bp' "$STDOUT" 'Total requests: 1'
 expect_exit '-bp --json' 0 sendmail -bp --json
 expect_file_has '-bp --json' "$STDOUT" '^\{.*"bob@far.test"'
+for name in send-mail sendmail.mailroot smail; do
+	ln -s "$BUILD/sendmail" "$WORK/$name"
+	rm -rf "$ROOT/Queue"
+	expect_exit "called $name" 0 "$WORK/$name" -C "$CONF" -odq \
+		bob@far.test <"$WORK/m"
+	same "called $name: it is sendmail" "$(envelope)" "$plain"
+done
+for name in hoststat purgestat; do
+	ln -s "$BUILD/sendmail" "$WORK/$name"
+	expect_exit "called $name" 0 "$WORK/$name" </dev/null
+	expect_silent "called $name"
+done
+
+for mode in d:daemon t:rules P:mailq z:compiled S:batched; do
+	refuses "-b${mode%:*} says what else" "${mode#*:}" "-b${mode%:*}"
+done
 
 for letter in a g j k l u w y z H K P S W Y Z 0 1 8 ? : + =; do
 	refuses "-$letter is unknown" "unknown option -" "-$letter" bob@far.test
@@ -233,7 +306,10 @@ refuses 'a dash in a cluster' 'unknown option --' -t-i bob@far.test
 refuses 'an unknown long option' 'unknown option --frobnicate' --frobnicate \
 	bob@far.test
 refuses 'a long option of one letter' 'unknown option --t' --t bob@far.test
-refuses '-q with a selector' '^sendmail: -qRfar.test' -qRfar.test
+for option in -qR -qI -qS -qG -qGgroup -qL -qQ '-q!Rfar.test'; do
+	refuses "$option" "^sendmail: $option: wants an interval" "$option"
+done
+refuses '-q with a selector and an interval' 'for one run' -qRfar.test -q15m
 refuses '-q with nonsense' '^sendmail: -q5x' -q5x
 refuses '-bD without -q' '-bD' -bD
 expect_exit '--version' 0 sendmail --version
@@ -250,6 +326,55 @@ same '--manual lists each letter' "$listed" \
 expect_exit '--help again' 0 sendmail --help
 same '--help lists the same' "$(sed -n 's/^  -\([^-]\)[ []*.*/\1/p' "$STDOUT" |
 	sort | tr -d '\n')" "$listed"
+
+# Each letter without an effect says why; each row is a sentence.
+check '--help: reasons' sh -c '! grep -E "accepted: (not used|never)|accepted$" \
+	"$1"' sh "$STDOUT"
+same '--help: no row without help' \
+	"$(grep -cE '^  -[^ ]*( [^ ]*)?  *$' "$STDOUT")" 0
+
+# ---- a queue run of some messages --------------------------------------------------------
+
+start_smtpd
+write_conf "SmartHost = 127.0.0.1:$PORT"
+# picks 'name' COUNT option...: of four messages, not due, so many are sent.
+picks() {
+	name=$1 wanted=$2
+	shift 2
+	rm -rf "$ROOT/Queue" "${SINKDIR:?}"/*
+	for sender in ann@x.test eve@y.test; do
+		for to in bob@far.test carol@away.test; do
+			sendmail -odq -f $sender $to <"$WORK/m"
+		done
+	done
+	# Not before tomorrow.
+	for file in "$ROOT"/Queue/*.eml; do
+		mv "$file" "$ROOT/Queue/$(date -u -d 'now + 3 hours' \
+			+%Y%m%dT%H%M%SZ)-${file##*Z-}"
+	done
+	ID=${file##*Z-} ID=${ID%.eml}
+	# shellcheck disable=SC2046 # words are meant
+	expect_exit "$name" 0 sendmail $(echo "$@" | sed "s/@ID@/$ID/")
+	expect_silent "$name"
+	same "$name: sent and waiting" "$(count_sink) $(count Queue)" \
+		"$wanted $((4 - wanted))"
+}
+picks '-q: none is due' 0 -q
+picks '-qR: whatever is due' 2 -qRfar.test
+picks '-qR: no case' 2 -qRFAR.Test
+picks '-qS' 2 -qSann@
+picks '-qR and -qS' 1 -qRaway -qSeve
+picks '-qR: none' 0 -qRnobody
+picks '-qS: a recipient is no sender' 0 -qSbob
+picks '-qI' 1 -qI@ID@
+picks '-qI of another' 0 -qI@ID@x
+picks '-qI and -qR' 1 -qI@ID@ -qR@away
+picks '-qR: the last one counts' 2 -qRfar -qRaway
+picks '-qf' 0 -qf
+picks '-q with options that mean nothing' 2 -qRaway -p X -G -oi
+stop_smtpd
+write_conf
+rm -rf "$ROOT/Queue"
 
 # ---- who writes to us must not die of SIGPIPE --------------------------------------------
 

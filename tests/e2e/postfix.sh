@@ -7,37 +7,20 @@
 # from where tests/deps unpacked them, in a directory of this test.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postfix-lib.sh"
 
-TREE=$TOP/build/peers/postfix
-DAEMONS=$TREE/usr/lib/postfix/sbin
 if [ ! -x "$TREE/usr/sbin/smtp-sink" ]; then
 	skip 'Postfix is not unpacked: tests/deps'
 	finish
 fi
-LIBRARIES=$(find "$TREE" -name '*.so*' -exec dirname '{}' ';' | sort -u |
-	tr '\n' ':')
-export LC_ALL=C
+LIBRARIES=$(libraries "$TREE")
 
 # ---- helpers ----------------------------------------------------------------
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
 listens() {
 	python3 -c 'import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)' "$1" 2>/dev/null
 }
-clean() { rm -rf "$ROOT" "$WORK/log"; }
-submit() {
-	what=$1 file=$2
-	shift 2
-	expect_exit "$what" 0 sendmail -i -f alice@client.test "$@" <"$file"
-	expect_silent "$what"
-}
-holds() { check "$1: $3 in $2" test "$(count "$2")" = "$3"; }
 # fill N: that many messages in Queue, due, each with a number of its own.
 fill() {
 	clean
@@ -53,14 +36,6 @@ fill() {
 		        f.write(octets.replace(b"number 0000", b"number %04d" % i))
 		os.unlink(first)
 	END
-}
-# same_text 'name' SENT RECEIVED: the bodies are equal, octet by octet, but for
-# the ends of lines.
-body() { tr -d '\r' <"$1" | sed '1,/^$/d'; }
-same_text() {
-	body "$2" >"$WORK/sent"
-	body "$3" >"$WORK/received"
-	check "$1: equal bodies" cmp "$WORK/sent" "$WORK/received"
 }
 
 printf 'Subject: hello\n\nnumber 0000\n.a dot\n..two dots\n.\n\nFrom here\n' \
@@ -183,109 +158,24 @@ stop_sink
 
 # ---- a real Postfix -----------------------------------------------------------
 
-for user in news games nobody; do
-	id "$user" >/dev/null 2>&1 || lacks=" and the user $user"
-done
-if [ "$(id -u)" -ne 0 ] || [ -n "${lacks:-}" ]; then
-	skip "a real Postfix needs root${lacks:-}"
-	finish
-fi
-
-# Its users are any two that every Debian has; its processes drop to them, so
-# that they must be able to pass through our directory.
-P=$WORK/postfix
-chmod 711 "$WORK"
-mkdir "$P" "$P/etc" "$P/spool" "$P/data" "$P/box"
-chown news "$P/data"
-chown nobody "$P/box"
-for folder in active bounce corrupt defer deferred flush hold incoming \
-	maildrop private public saved trace; do
-	mkdir -m 700 "$P/spool/$folder"
-	chown news "$P/spool/$folder"
-done
-mkdir "$P/spool/pid"
-chgrp games "$P/spool/maildrop" "$P/spool/public"
-chmod 730 "$P/spool/maildrop"
-chmod 710 "$P/spool/public"
-for user in bob carol; do
-	echo "$user@far.test $user/"
-done >"$P/etc/users"
-cat >"$P/etc/main.cf" <<END
-compatibility_level = 3.6
-queue_directory = $P/spool
-data_directory = $P/data
-daemon_directory = $DAEMONS
-command_directory = $TREE/usr/sbin
-sendmail_path = $TREE/usr/sbin/sendmail
-mailq_path = $TREE/usr/sbin/sendmail
-newaliases_path = $TREE/usr/sbin/sendmail
-meta_directory = $P/etc
-shlib_directory = $TREE/usr/lib/postfix
-import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
- POSTLOG_HOSTNAME LD_LIBRARY_PATH=$LIBRARIES
-maillog_file = $P/log
-maillog_file_prefixes = /
-mail_owner = news
-setgid_group = games
-default_privs = nobody
-myhostname = relay.test
-mydestination =
-mynetworks = 127.0.0.0/8
-inet_protocols = ipv4
-alias_maps =
-alias_database =
-local_recipient_maps =
-local_transport = error:none here
-virtual_mailbox_domains = far.test
-virtual_mailbox_base = $P/box
+postfix_needs
+postfix_make <<END
 virtual_mailbox_maps = texthash:$P/etc/users
-virtual_uid_maps = static:$(id -u nobody)
-virtual_gid_maps = static:$(id -g nobody)
 virtual_mailbox_limit = 0
 message_size_limit = 20000000
 in_flow_delay = 0
 END
+for user in bob carol; do
+	echo "$user@far.test $user/"
+done >"$P/etc/users"
 PORT=$(free_port)
-cat >"$P/etc/master.cf" <<END
+postfix_start "$PORT" <<END
 127.0.0.1:$PORT inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
 END
-# In a process group of its own, which it ends as a whole.
-LD_LIBRARY_PATH=$LIBRARIES setsid "$DAEMONS/master" -c "$P/etc" -d \
-	>"$P/stdout" 2>&1 </dev/null &
-postfix=$!
-servers="$servers $postfix"
-greets() {
-	python3 -c 'import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
-s.settimeout(5)
-sys.exit(not s.recv(100).startswith(b"220 relay.test ESMTP Postfix"))' \
-		"$PORT" 2>/dev/null
-}
-if ! wait_for 10 greets; then
-	bad 'Postfix does not start'
-	show "$P/stdout"
-	finish
-fi
-boxed() { find "$P/box/${1:-bob}/new" -type f 2>/dev/null | wc -l; }
-boxed_at_least() { [ "$(boxed "$1")" -ge "$2" ]; }
 # arrived 'name' WHO: one new message; it is moved to $WORK/arrived.
 arrived() {
-	check "$1: delivered to $2" wait_for 10 boxed_at_least "$2" 1
-	check "$1: once to $2" test "$(boxed "$2")" = 1
-	find "$P/box/$2/new" -type f -exec mv '{}' "$WORK/arrived" ';'
+	taken "$1, to $2" "$P/box/$2"
+	mv "$WORK/taken" "$WORK/arrived"
 }
 
 # Every way to say it, once.
@@ -354,9 +244,9 @@ fill 1000
 before=$(grep -c 'smtpd.*: connect from' "$P/log")
 expect_exit 'a thousand' 0 sendmail -q
 holds 'a thousand' Queue 0
-check 'a thousand: delivered' wait_for 60 boxed_at_least bob 1000
+check 'a thousand: delivered' wait_for 60 boxed_at_least "$P/box/bob" 1000
 check 'a thousand: all different' test "$(find "$P/box/bob/new" -type f -exec \
-	grep -h '^number [0-9]' '{}' + | sort -u | wc -l)$(boxed bob)" = 10001000
+	grep -h '^number [0-9]' '{}' + | sort -u | wc -l)$(boxed "$P/box/bob")" = 10001000
 connections=$(($(grep -c 'smtpd.*: connect from' "$P/log") - before))
 check "a thousand: few connections ($connections)" test "$connections" -le 40
 check 'a thousand: equal bodies' python3 - "$WORK/letter" "$P/box/bob/new" <<'END'
@@ -368,6 +258,5 @@ for path in glob.glob(sys.argv[2] + "/*"):
     assert got == want, (path, got)
 END
 
-kill "$postfix"
-wait "$postfix" 2>/dev/null || :
+postfix_stop
 finish

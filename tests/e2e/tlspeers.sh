@@ -3,11 +3,13 @@
 # Copyright (c) 2026 the mailroot authors
 #
 # TLS and AUTH against programs that are not ours: a real Exim (GnuTLS, its own
-# PLAIN, LOGIN and CRAM-MD5) that takes mail only after AUTH, and a real Postfix
-# that takes it only after STARTTLS.  Nothing is installed: both run from where
-# tests/deps unpacked them, in a directory of this test, on loopback.
+# PLAIN, LOGIN, CRAM-MD5 and EXTERNAL) that takes mail only after AUTH, and a
+# real Postfix that takes it only after STARTTLS.  Nothing is installed: both
+# run from where tests/deps unpacked them, in a directory of this test, on
+# loopback.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/postfix-lib.sh"
 
 PEERS=$TOP/build/peers
 if [ ! -x "$PEERS/exim/usr/sbin/exim4" ]; then
@@ -28,56 +30,6 @@ if ! unshare -m mount --bind /etc/passwd /etc/passwd 2>/dev/null; then
 	skip 'no mount namespace here: Exim finds no user'
 	finish
 fi
-export LC_ALL=C
-
-# ---- helpers ----------------------------------------------------------------
-
-libraries() {
-	find "$1" -name '*.so*' -exec dirname '{}' ';' | sort -u | tr '\n' ':'
-}
-free_port() {
-	python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
-# greets PORT 'words'
-greets() {
-	python3 -c 'import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
-s.settimeout(5)
-ok = s.recv(200).startswith(sys.argv[2].encode())
-s.sendall(b"QUIT\r\n")
-sys.exit(not ok)' "$1" "$2" 2>/dev/null
-}
-clean() { rm -rf "$ROOT" "$WORK/log"; }
-holds() { check "$1: $3 in $2" test "$(count "$2")" = "$3"; }
-has() { grep -Eq -e "$2" "$1"; }
-body() { tr -d '\r' <"$1" | sed '1,/^$/d'; }
-# same_text 'name' SENT RECEIVED: equal bodies but for the ends of lines.
-same_text() {
-	body "$2" >"$WORK/sent"
-	body "$3" >"$WORK/received"
-	check "$1: equal bodies" cmp "$WORK/sent" "$WORK/received"
-}
-# boxed FOLDER: how many came; taken 'name' FOLDER: the one, in $WORK/taken.
-boxed() { find "$1" -path '*/new/*' -type f 2>/dev/null | wc -l; }
-boxed_at_least() { [ "$(boxed "$1")" -ge "$2" ]; }
-taken() {
-	check "$1: delivered" wait_for 10 boxed_at_least "$2" 1
-	check "$1: once" test "$(boxed "$2")" = 1
-	: >"$WORK/taken"
-	find "$2" -path '*/new/*' -type f -exec mv '{}' "$WORK/taken" ';'
-}
-# waits 'name' 'reason': the message is in Queue and no report went.
-waits() {
-	holds "$1" Queue 1
-	holds "$1: no report" Badmail 0
-	holds "$1: no report" Drop 0
-	sendmail -bp | tr -s '\n ' '  ' >"$WORK/mailq"
-	expect_file_has "$1: mailq" "$WORK/mailq" "Deferred: .*$2"
-	expect_file_has "$1: log" "$WORK/log" " deferred .*$2"
-}
 
 printf 'Subject: hello\n\nthe text\n.a dot\n..two dots\n.\n\nFrom here\n' \
 	>"$WORK/letter"
@@ -89,22 +41,16 @@ for i in range(10000):
     print(r.choice(("", ".", "..", "From ", "\t")) + "x" * r.randrange(200))
 END
 
-# ---- certificates -----------------------------------------------------------
-
-C=$WORK/certs
-mkdir "$C"
-printf '[req]\ndistinguished_name = dn\n[dn]\n' >"$C/cnf"
-ssl() { OPENSSL_CONF=$C/cnf openssl "$@" 2>>"$C/said"; }
-for who in ca strange; do
-	ssl ecparam -name prime256v1 -genkey -noout -out "$C/$who.key"
-	ssl req -x509 -new -key "$C/$who.key" -subj "/CN=$who" -days 10 \
-		-addext basicConstraints=critical,CA:TRUE -out "$C/$who.pem"
-done
-ssl ecparam -name prime256v1 -genkey -noout -out "$C/key"
-echo 'subjectAltName = DNS:localhost,IP:127.0.0.1' >"$C/ext"
-ssl req -new -key "$C/key" -subj /CN=localhost -out "$C/req"
-ssl x509 -req -in "$C/req" -CA "$C/ca.pem" -CAkey "$C/ca.key" -days 5 \
-	-set_serial 2 -extfile "$C/ext" -out "$C/good.pem"
+certificates
+# client NAME ISSUER: a client's certificate, to "alice", with its key.
+client() {
+	ssl req -new -key "$C/key" -subj /CN=alice -out "$C/req"
+	ssl x509 -req -in "$C/req" -CA "$C/$2.pem" -CAkey "$C/$2.key" -days 5 \
+		-set_serial 3 -out "$C/$1.pem"
+	cat "$C/key" >>"$C/$1.pem"
+}
+client alice ca
+client forged strange
 
 # ---- a real Exim --------------------------------------------------------------
 
@@ -113,7 +59,7 @@ E=$WORK/exim
 uid=64103
 chmod 711 "$WORK"
 mkdir "$E" "$E/spool" "$E/logs" "$E/mail" "$E/tls"
-cp "$C/good.pem" "$C/key" "$E/tls"
+cp "$C/good.pem" "$C/ca.pem" "$C/key" "$E/tls"
 chown -R $uid "$E/spool" "$E/logs" "$E/mail" "$E/tls"
 chmod 600 "$E/tls/key"
 {
@@ -145,6 +91,8 @@ rfc1413_hosts =
 tls_advertise_hosts = *
 tls_certificate = $E/tls/good.pem
 tls_privatekey = $E/tls/key
+tls_verify_certificates = $E/tls/ca.pem
+tls_try_verify_hosts = *
 auth_advertise_hosts = \${if def:tls_in_cipher {*}}
 acl_smtp_rcpt = rcpt
 acl_smtp_data = accept
@@ -183,6 +131,13 @@ cram:
   driver = cram_md5
   public_name = CRAM-MD5
   server_secret = \${if eq{\$auth1}{alice}{$SECRET}fail}
+  server_set_id = \$auth1
+external:
+  driver = external
+  public_name = EXTERNAL
+  server_param2 = \${certextract{subject,CN}{\$tls_in_peercert}}
+  server_condition = \${if and {{eq{\$tls_in_certificate_verified}{1}}\\
+    {eq{\$auth1}{\$auth2}}}}
   server_set_id = \$auth1
 END
 chmod 644 "$E/conf"
@@ -224,12 +179,6 @@ exim_conf() {
 	write_conf "SmartHost = 127.0.0.1:$EPORT" 'RouteUserName = alice' \
 		"RoutePasswordFile = $WORK/secret" \
 		'TlsSecurityLevel = verify' "TlsCAFile = $C/ca.pem" "$@"
-}
-submit() {
-	what=$1 file=$2
-	shift 2
-	expect_exit "$what" 0 sendmail -i -f alice@client.test "$@" <"$file"
-	expect_silent "$what"
 }
 # logged 'name' 'regex': Exim's word may come a moment later.
 logged() {
@@ -277,6 +226,34 @@ for way in PLAIN=plain LOGIN=login CRAM-MD5=cram; do
 	holds "$about, put right" Queue 0
 	taken "$about, put right" "$E/mail"
 	same_text "$about, put right" "$WORK/letter" "$WORK/taken"
+done
+
+# A certificate is the secret, and only its owner's name is believed.
+external_conf() {
+	who=$1
+	shift
+	exim_conf "RouteUserName = $who" 'RoutePasswordFile =' \
+		'AuthMechanisms = EXTERNAL' "$@"
+}
+external_conf alice "TlsCertFile = $C/alice.pem" "TlsKeyFile = $C/alice.pem"
+submit 'Exim, EXTERNAL' "$WORK/letter" bob@far.test
+taken 'Exim, EXTERNAL' "$E/mail"
+same_text 'Exim, EXTERNAL' "$WORK/letter" "$WORK/taken"
+logged 'Exim, EXTERNAL' \
+	' <= alice@client\.test .*P=esmtpsa X=TLS1\.[23]:.* A=external:alice'
+for bad in 'mallory alice another' 'alice forged forged' 'alice - none'; do
+	# shellcheck disable=SC2086 # three words
+	set -- $bad
+	about="Exim, EXTERNAL, $3"
+	external_conf "$1"
+	[ "$2" = - ] || external_conf "$1" "TlsCertFile = $C/$2.pem" \
+		"TlsKeyFile = $C/$2.pem"
+	submit "$about" "$WORK/letter" bob@far.test
+	waits "$about" '535 '
+	expect_file_has "$about: an alert" "$WORK/log" \
+		' deferred level=alert .*"535 '
+	logged "$about" 'external authenticator failed .*: 535 '
+	nothing "$about"
 done
 
 # The strongest of the three is taken without being named.
@@ -348,106 +325,24 @@ trap cleanup EXIT
 
 # ---- a real Postfix -----------------------------------------------------------
 
-TREE=$PEERS/postfix
-DAEMONS=$TREE/usr/lib/postfix/sbin
-lacks=
-for user in news games nobody; do
-	id "$user" >/dev/null 2>&1 || lacks="$lacks $user"
-done
-if [ ! -x "$DAEMONS/master" ]; then
-	skip 'Postfix is not unpacked: tests/deps'
-	finish
-fi
-if [ -n "$lacks" ]; then
-	skip "a real Postfix needs the users$lacks"
-	finish
-fi
-LIBRARIES=$(libraries "$TREE")
-# Its users are any two that every Debian has, as in postfix.sh.
-P=$WORK/postfix
-mkdir "$P" "$P/etc" "$P/spool" "$P/data" "$P/box"
-cp "$C/good.pem" "$C/ca.pem" "$C/key" "$P/etc"
-chown news "$P/data"
-chown nobody "$P/box"
-for folder in active bounce corrupt defer deferred flush hold incoming \
-	maildrop private public saved trace; do
-	mkdir -m 700 "$P/spool/$folder"
-	chown news "$P/spool/$folder"
-done
-mkdir "$P/spool/pid"
-chgrp games "$P/spool/maildrop" "$P/spool/public"
-chmod 730 "$P/spool/maildrop"
-chmod 710 "$P/spool/public"
-cat >"$P/etc/main.cf" <<END
-compatibility_level = 3.6
-queue_directory = $P/spool
-data_directory = $P/data
-daemon_directory = $DAEMONS
-command_directory = $TREE/usr/sbin
-sendmail_path = $TREE/usr/sbin/sendmail
-mailq_path = $TREE/usr/sbin/sendmail
-newaliases_path = $TREE/usr/sbin/sendmail
-meta_directory = $P/etc
-shlib_directory = $TREE/usr/lib/postfix
-import_environment = MAIL_CONFIG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVICE
- POSTLOG_HOSTNAME LD_LIBRARY_PATH=$LIBRARIES
-maillog_file = $P/log
-maillog_file_prefixes = /
-mail_owner = news
-setgid_group = games
-default_privs = nobody
-myhostname = relay.test
-mydestination =
-mynetworks = 127.0.0.0/8
-inet_protocols = ipv4
-alias_maps =
-alias_database =
-local_recipient_maps =
-local_transport = error:none here
-virtual_mailbox_domains = far.test
-virtual_mailbox_base = $P/box
+postfix_needs
+postfix_make <<END
 virtual_mailbox_maps = static:bob/
-virtual_uid_maps = static:$(id -u nobody)
-virtual_gid_maps = static:$(id -g nobody)
-smtpd_tls_cert_file = $P/etc/good.pem
-smtpd_tls_key_file = $P/etc/key
-smtpd_tls_CAfile = $P/etc/ca.pem
+smtpd_tls_cert_file = $C/good.pem
+smtpd_tls_key_file = $C/key
+smtpd_tls_CAfile = $C/ca.pem
 smtpd_tls_security_level = encrypt
 smtpd_tls_loglevel = 1
 smtpd_tls_received_header = yes
 END
 PPORT=$(free_port) SPORT=$(free_port) KPORT=$(free_port)
-cat >"$P/etc/master.cf" <<END
+postfix_start "$PPORT" <<END
 127.0.0.1:$PPORT inet n - n - - smtpd
 127.0.0.1:$SPORT inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
 127.0.0.1:$KPORT inet n - n - - smtpd
   -o smtpd_tls_req_ccert=yes
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-tlsmgr unix - - n 1000? 1 tlsmgr
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
 END
-# In a process group of its own, which it ends as a whole.
-LD_LIBRARY_PATH=$LIBRARIES setsid "$DAEMONS/master" -c "$P/etc" -d \
-	>"$P/stdout" 2>&1 </dev/null &
-postfix=$!
-servers="$servers $postfix"
-if ! wait_for 10 greets "$PPORT" '220 relay.test ESMTP Postfix'; then
-	bad 'Postfix does not start'
-	show "$P/stdout"
-	[ ! -e "$P/log" ] || show "$P/log"
-	finish
-fi
 # postfix_conf HOST 'Key = value'...
 postfix_conf() {
 	host=$1
@@ -502,6 +397,5 @@ stays 'Postfix, a user' '534 5\.7\.9 AUTH must be' "$HERE" \
 	'RouteUserName = alice' "RoutePasswordFile = $WORK/secret"
 check 'Postfix: none of those came' test "$accepted" = \
 	"$(grep -c 'cleanup.*message-id=' "$P/log")"
-kill "$postfix"
-wait "$postfix" 2>/dev/null || :
+postfix_stop
 finish

@@ -60,7 +60,7 @@ static const char *without_crlf(const char *name, struct buf *b)
 static const struct header_task plain_task = {
 	.id = "ID1", .fqdn = "our.test", .domain = "dom.test",
 	.sender = "alice@dom.test", .author = "alice@dom.test",
-	.full_name = "", .uid = 33, .now = 1795309200, .utc_offset = 3600,
+	.full_name = "", .uid = 33, .with = "local", .now = 1795309200, .utc_offset = 3600,
 };
 
 #define RECEIVED "Received: (from userid 33)\n" \

@@ -22,7 +22,7 @@ static char *listing(bool json, int *status)
 	fflush(stdout);
 	fd = open(in_root("out"), O_RDWR | O_CREAT | O_TRUNC, 0600);
 	dup2(fd, STDOUT_FILENO);
-	*status = mailq_list(json);
+	*status = mailq_list(json, false);
 	fflush(stdout);
 	dup2(keep, STDOUT_FILENO);
 	close(keep);

@@ -360,36 +360,37 @@ static void test_choice(void)
 	static const struct {
 		const char *offered, *allowed;
 		const struct sasl_identity *who;
-		const char *tls, *clear;	/* NULL: none */
+		const char *tls;	/* NULL: none; in clear always none */
 	} table[] = {
-		{ ALL, "", &password, "SCRAM-SHA-256", "SCRAM-SHA-256" },
-		{ ALL, " , ", &password, "SCRAM-SHA-256", "SCRAM-SHA-256" },
-		{ "PLAIN SCRAM-SHA-1 CRAM-MD5", "", &password, "SCRAM-SHA-1",
-		  "SCRAM-SHA-1" },
-		{ "LOGIN PLAIN CRAM-MD5", "", &password, "CRAM-MD5",
-		  "CRAM-MD5" },
-		{ "LOGIN PLAIN", "", &password, "PLAIN", NULL },
-		{ "login  plain", "", &password, "PLAIN", NULL },
-		{ "LOGIN", "", &password, "LOGIN", NULL },
+		{ ALL, "", &password, "SCRAM-SHA-256" },
+		{ ALL, " , ", &password, "SCRAM-SHA-256" },
+		{ "PLAIN SCRAM-SHA-1 CRAM-MD5", "", &password, "SCRAM-SHA-1" },
+		{ "LOGIN PLAIN CRAM-MD5", "", &password, "CRAM-MD5" },
+		{ "LOGIN PLAIN", "", &password, "PLAIN" },
+		{ "login  plain", "", &password, "PLAIN" },
+		{ "LOGIN", "", &password, "LOGIN" },
 		{ "LOGINS PLAIN-CLIENTTOKEN SCRAM-SHA-256-PLUS", "", &password,
-		  NULL, NULL },
-		{ "", "", &password, NULL, NULL },
-		{ "OAUTHBEARER XOAUTH2 EXTERNAL", "", &password, NULL, NULL },
-		{ ALL, "", &no_nonce, "CRAM-MD5", "CRAM-MD5" },
-		{ ALL, "plain,login", &password, "PLAIN", NULL },
-		{ ALL, "LOGIN PLAIN", &password, "PLAIN", NULL },
-		{ ALL, "login", &password, "LOGIN", NULL },
-		{ "PLAIN", "LOGIN", &password, NULL, NULL },
-		{ ALL, "", &token, "OAUTHBEARER", NULL },
-		{ "XOAUTH2 PLAIN", "", &token, "XOAUTH2", NULL },
-		{ "PLAIN LOGIN SCRAM-SHA-256", "", &token, NULL, NULL },
-		{ ALL, "", &evil, NULL, NULL },
-		{ ALL, "", &nobody, "OAUTHBEARER", NULL },
-		{ "XOAUTH2", "", &nobody, NULL, NULL },
-		{ ALL, "", &bare, NULL, NULL },
-		{ ALL, "EXTERNAL", &bare, "EXTERNAL", NULL },
-		{ ALL, "PLAIN, external", &bare, "EXTERNAL", NULL },
-		{ ALL, "external,PLAIN", &password, "PLAIN", NULL },
+		  NULL },
+		{ "", "", &password, NULL },
+		{ NULL, "", &password, "SCRAM-SHA-256" },
+		{ NULL, "login", &password, "LOGIN" },
+		{ NULL, "NTLM", &password, NULL },
+		{ "OAUTHBEARER XOAUTH2 EXTERNAL", "", &password, NULL },
+		{ ALL, "", &no_nonce, "CRAM-MD5" },
+		{ ALL, "plain,login", &password, "PLAIN" },
+		{ ALL, "LOGIN PLAIN", &password, "PLAIN" },
+		{ ALL, "login", &password, "LOGIN" },
+		{ "PLAIN", "LOGIN", &password, NULL },
+		{ ALL, "", &token, "OAUTHBEARER" },
+		{ "XOAUTH2 PLAIN", "", &token, "XOAUTH2" },
+		{ "PLAIN LOGIN SCRAM-SHA-256", "", &token, NULL },
+		{ ALL, "", &evil, NULL },
+		{ ALL, "", &nobody, "OAUTHBEARER" },
+		{ "XOAUTH2", "", &nobody, NULL },
+		{ ALL, "", &bare, NULL },
+		{ ALL, "EXTERNAL", &bare, "EXTERNAL" },
+		{ ALL, "PLAIN, external", &bare, "EXTERNAL" },
+		{ ALL, "external,PLAIN", &password, "PLAIN" },
 	};
 	char name[300];
 	size_t i;
@@ -401,11 +402,11 @@ static void test_choice(void)
 			table[i].allowed, table[i].who, false);
 
 		snprintf(name, sizeof(name), "%zu: %.100s / %s", i,
-			 table[i].offered, table[i].allowed);
+			 table[i].offered ? table[i].offered : "(all)",
+			 table[i].allowed);
 		check_str(name, tls ? tls : "none",
 			  table[i].tls ? table[i].tls : "none");
-		check_str(name, clear ? clear : "none",
-			  table[i].clear ? table[i].clear : "none");
+		check_str(name, clear ? clear : "none", "none");
 	}
 }
 
