@@ -122,7 +122,13 @@ expect_exit 'the settings can be read' 0 inside "$W/bin/sendmail" \
 expect_file_has 'and name the smart host' "$STDOUT" '192\.0\.2\.1'
 
 # The bit does what it is for.
-if findmnt -no OPTIONS -T "$W/bin" 2>/dev/null | grep -q nosuid; then
+case $BUILD in
+*/san)	instrumented=yes ;;	# it cannot look for leaks with the bit set
+*)	instrumented= ;;
+esac
+if [ -n "$instrumented" ]; then
+	skip 'the set-group-id bit: not on an instrumented program'
+elif findmnt -no OPTIONS -T "$W/bin" 2>/dev/null | grep -q nosuid; then
 	skip 'the set-group-id bit: the temporary directory is mounted nosuid'
 else
 	expect_exit 'www-data leaves a message' 0 as_user sh -c \
@@ -221,7 +227,8 @@ owned /var/spool/all root:root 1777
 rm "$W/spool/mailroot/Queue"
 expect_exit 'an empty one, as tmpfs comes' 0 setup -O MailRoot=/var/spool/empty
 owned /var/spool/empty root:root 755
-expect_exit 'not root' 77 as_user "$W/bin/sendmail" --setup
+cp "$BUILD/sendmail" "$W/bin/plain"
+expect_exit 'not root' 77 as_user "$W/bin/plain" --setup
 expect_file_has 'not root' "$STDERR" '^sendmail: --setup is for root'
 rm -rf "$W/etc/mailroot"
 expect_exit 'a value of two lines' 78 inside env "SENDMAIL_ROUTEPASSWORD=a
