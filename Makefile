@@ -14,7 +14,7 @@ L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime \
 	lib/confsource lib/confvalue lib/confmanual
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
 L4 = conf out/confguard queue esmtp out/sasl out/roll out/auth out/command out/route
-L5 = in/submit in/smtpd in/wire in/attempt in/message in/identity in/alias in/caller \
+L5 = in/account in/setup in/submit in/smtpd in/wire in/attempt in/message in/identity in/alias in/caller \
 	in/limits \
 	out/deliver out/hop out/session out/secure out/race out/settle \
 	out/run out/watch out/drop out/report out/bounce out/mailq \
@@ -33,6 +33,7 @@ HARD = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 LINK = -fsanitize=address,undefined
 endif
 CPP = -I. -I$(B) -D_GNU_SOURCE -DPATH_CONF='"$(SYSCONFDIR)/mailroot/mailroot.conf"' \
+	-DPATH_SECRET='"$(SYSCONFDIR)/mailroot/secret"' \
 	-DPATH_MAILROOT='"$(LOCALSTATEDIR)/spool/mailroot"' $(CPPFLAGS)
 LIBS = -lssl -lcrypto -lcares -lbsd
 OBJ = $(MODULES:%=$(B)/%.o)
@@ -63,17 +64,37 @@ man/sendmail.8: man/sendmail.8.in sendmail.c | $(BINARY)
 	mv $@.new $@
 pages: $(PAGES)
 
+# etc/: who runs the queue.  An empty directory leaves its files out.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+OPENRCDIR ?= $(PREFIX)/share/mailroot
+CRONDIR ?= $(PREFIX)/share/mailroot
+MANDIR ?= $(PREFIX)/share/man
+# place FILE DIRECTORY NAME MODE: with the paths of this installation.
+place = $(if $(2),install -d $(DESTDIR)$(2) && sed 's|/usr/sbin|$(PREFIX)/sbin|g; \
+	s|/var/spool|$(LOCALSTATEDIR)/spool|g' etc/$(1) >$(DESTDIR)$(2)/$(3) && chmod $(4) $(DESTDIR)$(2)/$(3))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib \
-		$(DESTDIR)$(SYSCONFDIR)/mailroot $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+		$(DESTDIR)$(SYSCONFDIR)/mailroot $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/sbin/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/lib/sendmail
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/mailq
 	ln -sf ../sbin/sendmail $(DESTDIR)$(PREFIX)/bin/newaliases
-	install -m 644 man/mailq.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 man/sendmail.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 man/mailq.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 man/sendmail.8 $(DESTDIR)$(MANDIR)/man8
+	ln -sf ../man8/sendmail.8 $(DESTDIR)$(MANDIR)/man1/newaliases.1
+	$(call place,mailroot.service,$(UNITDIR),mailroot.service,644)
+	$(call place,mailroot.timer,$(UNITDIR),mailroot.timer,644)
+	$(call place,mailroot.path,$(UNITDIR),mailroot.path,644)
+	$(call place,mailroot-watch.service,$(UNITDIR),mailroot-watch.service,644)
+	$(call place,mailroot.sysusers,$(SYSUSERSDIR),mailroot.conf,644)
+	$(call place,mailroot.tmpfiles,$(TMPFILESDIR),mailroot.conf,644)
+	$(call place,mailroot.openrc,$(OPENRCDIR),$(if $(OPENRCDIR:%/init.d=),mailroot.openrc,mailroot),755)
+	$(call place,mailroot.cron,$(CRONDIR),$(if $(CRONDIR:%/cron.d=),mailroot.cron,mailroot),644)
+	@[ -n '$(DESTDIR)' ] || echo 'install: now, as root: $(PREFIX)/sbin/sendmail --setup'
 
 deps:
 	./tests/deps
@@ -83,6 +104,8 @@ check: all $(UNIT) $(TOOLS) lint
 	./tests/run $(B)
 check-clients: all $(B)/tests/tools/smtpd
 	./tests/clients/run $(B)
+check-package:
+	./tests/package/run
 bench: all
 	for b in startup inject once fanout drain memory; do SENDMAIL=$(BINARY) ./bench/$$b || exit 1; done
 lint:
@@ -90,4 +113,4 @@ lint:
 clean:
 	rm -rf build/*.o build/*.d build/lib build/in build/out build/tests build/san build/sendmail build/mailq build/newaliases
 
-.PHONY: all deps demo check check-clients bench lint clean install pages
+.PHONY: all deps demo check check-clients check-package bench lint clean install pages

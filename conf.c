@@ -693,6 +693,16 @@ bool conf_is_local(const char *domain)
 		       confvalue_by_name);
 }
 
+void conf_given(void (*each)(void *arg, const char *name, const char *text),
+		void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < NSETTINGS && sources.texts; i++)
+		if (sources.texts[i])
+			each(arg, table[i].name, sources.texts[i]);
+}
+
 void conf_manual(struct buf *out, bool mdoc)
 {
 	confmanual_print(table, NSETTINGS, mdoc, out);

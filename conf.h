@@ -146,6 +146,11 @@ const struct conf *conf_for(const char *domain);
  * SmartHost is set.) */
 bool conf_is_local(const char *domain);
 
+/* each() for every setting that file, environment or -O has given outside of
+ * sections, in the order of the table; text as it was given. */
+void conf_given(void (*each)(void *arg, const char *name, const char *text),
+		void *arg);
+
 /* The table as text: for mailroot.conf(5) in mdoc, or one line a key for
  * --help. */
 void conf_manual(struct buf *out, bool mdoc);

@@ -21,6 +21,12 @@
 #ifndef PATH_MAILROOT		/* the parent of Queue, Drop, Badmail, ... */
 #define PATH_MAILROOT "/var/spool/mailroot"
 #endif
+#ifndef PATH_SECRET		/* what --setup makes of RoutePassword */
+#define PATH_SECRET "/etc/mailroot/secret"
+#endif
+#ifndef PATH_ETC		/* of passwd, group and their shadows */
+#define PATH_ETC "/etc"
+#endif
 #ifndef PATH_MAILNAME		/* Debian's name of this mail system */
 #define PATH_MAILNAME "/etc/mailname"
 #endif
@@ -42,9 +48,20 @@
 #define PATH_DEVLOG "/dev/log"
 #endif
 
-/* The user and group that own the folders after sendmail --setup. */
+/* ---- who owns the spool ---------------------------------------------- */
+
 #ifndef MAILROOT_USER
 #define MAILROOT_USER "mailroot"
+#endif
+#ifndef MAILROOT_GROUP
+#define MAILROOT_GROUP "mailroot"
+#endif
+/* The numbers distributions give to users of the system. */
+#ifndef SYSTEM_ID_MIN
+#define SYSTEM_ID_MIN 100
+#endif
+#ifndef SYSTEM_ID_MAX
+#define SYSTEM_ID_MAX 999
 #endif
 
 /* ---- limits on what comes in ----------------------------------------- */
@@ -82,6 +99,11 @@
 #define MIME_EDITS_MAX 4096
 #endif
 
+/* One value that --setup writes into a file: as long as a program's argument
+ * list allows for a word of the environment. */
+#ifndef CONF_VALUE_MAX
+#define CONF_VALUE_MAX (128 * 1024)
+#endif
 /* Aliases of aliases; and the file they stand in. */
 #ifndef ALIAS_DEPTH
 #define ALIAS_DEPTH 10

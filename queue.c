@@ -81,9 +81,14 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TMP ".tmp-"
+/* musl has neither the name nor the call. */
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
 
 static const char base32[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -354,7 +359,8 @@ static int rename_new(struct queue *from, const char *a, struct queue *to,
 {
 	struct stat st;
 
-	if (renameat2(from->dir, a, to->dir, b, RENAME_NOREPLACE) == 0)
+	if (syscall(SYS_renameat2, from->dir, a, to->dir, b,
+		    RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;

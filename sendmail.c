@@ -9,6 +9,7 @@
 #include "config.h"
 #include "in/attempt.h"
 #include "in/caller.h"
+#include "in/setup.h"
 #include "in/smtpd.h"
 #include "in/submit.h"
 #include "lib/codec.h"
@@ -34,7 +35,7 @@
 struct cli {
 	enum { DO_SUBMIT, DO_SMTP, DO_LIST, DO_NOTHING, DO_VERIFY, DO_HELP,
 	       DO_VERSION, DO_SETTINGS, DO_MANUAL } mode;
-	bool queue_run, flush, json, foreground;
+	bool queue_run, flush, json, foreground, setup;
 	unsigned interval;		/* of -q15m; 0: once */
 	bool select;
 	struct run_filter only;		/* with it: -qI, -qR, -qS */
@@ -405,6 +406,12 @@ static void do_settings(struct cli *c, const char *v)
 	c->mode = DO_SETTINGS;
 }
 
+static void do_setup(struct cli *c, const char *v)
+{
+	(void)v;
+	c->setup = true;
+}
+
 static void do_manual(struct cli *c, const char *v)
 {
 	(void)v;
@@ -496,6 +503,8 @@ static const struct option {
 	{ "version", NONE, 0, do_version, "", "say which mailroot this is" },
 	{ "help", NONE, 0, do_help, "", "this list" },
 	{ "settings", NONE, 0, do_settings, "", "the settings, a line each" },
+	{ "setup", NONE, 0, do_setup, "", "make user, folders and settings, "
+	  "then run the queue if -q is there too; see SETUP" },
 	{ "manual", NONE, 0, do_manual, "", "this list as mdoc, for the manual "
 	  "page" },
 	{ NULL, NONE, 0, NULL, NULL, NULL },
@@ -678,7 +687,7 @@ int main(int argc, char **argv)
 	static struct cli c = { .mode = DO_SUBMIT };
 	struct conf_caller caller;
 	char error[512];
-	int status;
+	int status, made;
 
 	if (argc < 1)
 		return EXIT_USAGE;
@@ -718,6 +727,12 @@ int main(int argc, char **argv)
 		complain("%s", error);
 		message_drain(STDIN_FILENO);
 		return status;
+	}
+	if (c.setup) {
+		made = setup(c.conf_file);
+		/* A container's process 1 does both; what it lacks is said. */
+		if (!c.queue_run || (made && made != EXIT_CANTCREAT))
+			return made;
 	}
 	begin_log(c.queue_run);
 	if (status)
