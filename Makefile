@@ -49,10 +49,10 @@ $(B)/mailq $(B)/newaliases: $(BINARY)
 	ln -sf sendmail $@
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -c -o $@ $<
+	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MP -c -o $@ $<
 $(B)/tests/%: tests/%.c $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MF $@.d $(LDFLAGS) $(LINK) -o $@ $< $(OBJ) $(LIBS)
+	$(CC) $(CFLAGS) $(WARN) $(HARD) $(CPP) -std=gnu11 -MMD -MP -MF $@.d $(LDFLAGS) $(LINK) -o $@ $< $(OBJ) $(LIBS)
 -include $(shell find $(B) -path '*/peers' -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 # The manual pages hold the tables of options, settings and verbs.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
 """Alpine on a terminal of its own writes a message and sends it."""
 import fcntl
 import os
