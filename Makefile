@@ -8,7 +8,7 @@ DESTDIR ?=
 LOCALSTATEDIR ?= /var
 
 L1 = lib/buf lib/log lib/reply lib/util
-L2 = lib/envelope lib/addr lib/addrlist lib/header lib/fixup lib/mime \
+L2 = lib/envelope lib/addr lib/addrlist lib/author lib/header lib/fixup lib/mime \
 	lib/mimehead lib/mimeline lib/mimeread lib/codec lib/verb \
 	lib/request lib/dotted lib/replyline lib/offers lib/confread \
 	lib/confsource lib/confvalue lib/confmanual

@@ -79,6 +79,8 @@ static const struct confword
 		     { "fingerprint", TLS_FINGERPRINT }, { NULL, 0 } },
 	protocols[] = { { "TLSv1", 0 }, { "TLSv1.1", 0 }, { "TLSv1.2", 0 },
 			{ "TLSv1.3", 0 }, { NULL, 0 } },
+	from_modes[] = { { "missing", FROM_MISSING }, { "always", FROM_ALWAYS },
+			 { NULL, 0 } },
 	formats[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { NULL, 0 } },
 	facilities[] = { { "mail", LOG_MAIL }, { "daemon", LOG_DAEMON },
 			 { "user", LOG_USER }, { "local0", LOG_LOCAL0 },
@@ -142,6 +144,37 @@ static const struct confrow table[] = {
 	  "at LocalDomains, DefaultDomain and FullyQualifiedDomainName.",
   .why = "Programs, files and :include: in it are not obeyed: such mail stays "
 	 "with the name." },
+{ "MasqueradeDomain", V(host, masquerade_domain), .def = "",
+  .shown = "none", .iis = "none", .sendmail = "MASQUERADE_AS",
+  .sendmail_def = "none",
+  .help = "Shown to the world in place of LocalDomains, DefaultDomain and "
+	  "FullyQualifiedDomainName: in the envelope sender and in From, "
+	  "Sender and Reply-To.",
+  .why = "Recipients and Message-ID stay as they are. See SENDER ADDRESSES." },
+{ "SenderMap", V(path, sender_map), .def = "", .shown = "none",
+  .help = "A file of lines user: address; the user's own address, in place of "
+	  "his name at DefaultDomain.",
+  .why = "A number stands for a uid. It is for who gives no sender, and for "
+	 "the word own in EnvelopeFrom and HeaderFrom." },
+{ "EnvelopeFrom", V(address, envelope_from), .def = "", .shown = "none",
+  .help = "The envelope sender of all mail, whatever its program says; own is "
+	  "the user's own address.",
+  .why = "For a relay that takes one sender only. The null sender stays: it "
+	 "asks for no report." },
+{ "HeaderFrom", V(address, header_from), .def = "", .shown = "none",
+  .help = "The address in From; own is the user's own.",
+  .why = "HeaderFromMode says what becomes of a From that is there." },
+{ "HeaderFromMode", W(choice, header_from_mode, from_modes), .def = "missing",
+  .help = "missing: HeaderFrom is for messages without a From; always: it "
+	  "takes the place of the address in every From.",
+  .why = "The display name stays, and the address that was there becomes "
+	 "Reply-To where there is none." },
+{ "AddSender", V(flag, add_sender), .def = "false",
+  .help = "Adds a Sender field with the user's own address where From names "
+	  "somebody else.",
+  .why = "Off, because programs send in the name of people all day, and mail "
+	 "readers show such a Sender beside the name. The log has the uid in "
+	 "any case. A From of several gets it always (RFC 5322 3.6.2)." },
 { "PostmasterAddress", V(address, postmaster), .def = "",
   .shown = "postmaster at DefaultDomain",
   .help = "The author of reports." },
@@ -564,6 +597,11 @@ static void names(struct conf *c)
 				  c->default_domain);
 	c->send_ndr_to = qualified(c->send_ndr_to, c->default_domain);
 	c->send_bad_to = qualified(c->send_bad_to, c->default_domain);
+	if (strcmp(c->envelope_from, "own") != 0)
+		c->envelope_from = qualified(c->envelope_from,
+					     c->default_domain);
+	if (strcmp(c->header_from, "own") != 0)
+		c->header_from = qualified(c->header_from, c->default_domain);
 }
 
 /* texts: those that stand where SmartHost may have been given just now. */

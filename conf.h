@@ -24,6 +24,7 @@ enum error_mode { ERROR_PRINT, ERROR_MAIL, ERROR_WRITE, ERROR_MAIL0,
 		  ERROR_QUIET };
 enum badmail_keeps { KEEP_EXPIRED, KEEP_UNRETURNABLE, KEEP_ALL };
 enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
+enum from_mode { FROM_MISSING, FROM_ALWAYS };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 #define RETRY_MAX 32
@@ -48,6 +49,11 @@ struct conf {
 	const char *const *local_domains;	/* ended by NULL */
 	const char *alias_file;
 	const char *postmaster;		/* PostmasterAddress */
+	const char *masquerade_domain;
+	const char *sender_map;
+	const char *envelope_from, *header_from;	/* "own": the user's */
+	enum from_mode header_from_mode;
+	bool add_sender;
 	const char *send_ndr_to, *send_bad_to;
 	/* how */
 	enum delivery_mode delivery_mode;

@@ -144,6 +144,11 @@
 #define SMTPD_DISCARD_MAX (1024 * 1024 * 1024)
 #endif
 
+/* The file of SenderMap: 10,000 users and a bit. */
+#ifndef SENDER_MAP_MAX
+#define SENDER_MAP_MAX (1024 * 1024)
+#endif
+
 /* ---- limits on what a server may send (RFC 5321 4.5.3.1.5) ----------- */
 
 #ifndef REPLY_LINE_MAX		/* the RFC asks for 512; be generous once */

@@ -85,6 +85,9 @@ void message_prepare(struct incoming *in, const struct identity *id)
 			.sender = id->sender, .author = id->author,
 			.full_name = id->full_name, .uid = id->uid,
 			.with = "local", .now = now, .utc_offset = tm.tm_gmtoff,
+			.mask = *identity_mask(), .own = id->own,
+			.force_from = id->force_from,
+			.add_sender = conf()->add_sender,
 		},
 		.env = { .sender = id->sender, .uid = id->uid, .created = now },
 	};

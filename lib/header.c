@@ -199,17 +199,18 @@ enum {
 	FILL = 8,	/* must be there: an empty one counts for nothing */
 	RECIPIENTS = 16,	/* of -t */
 	RESENT = 32,	/* of -t where the message is sent once more */
+	SENDER = 64,	/* says who sends: MasqueradeDomain */
 };
 
 /* The roles that something is asked about by name come first. */
 enum { FROM, DATE, MESSAGE_ID, RECEIVED, MIME_VERSION, RESENT_DATE,
-	RESENT_ID, CONTENT_TYPE };
+	RESENT_ID, CONTENT_TYPE, SENDER_FIELD, REPLY_TO };
 
 static const struct role {
 	const char *name;
 	unsigned does;
 } roles[] = {
-	[FROM] = { "From", ONCE | FILL },
+	[FROM] = { "From", ONCE | FILL | SENDER },
 	[DATE] = { "Date", ONCE | FILL },
 	[MESSAGE_ID] = { "Message-ID", ONCE | FILL },
 	[RECEIVED] = { "Received", 0 },
@@ -217,8 +218,10 @@ static const struct role {
 	[RESENT_DATE] = { "Resent-Date", FILL },
 	[RESENT_ID] = { "Resent-Message-ID", FILL },
 	[CONTENT_TYPE] = { "Content-Type", 0 },
-	{ "Sender", ONCE },
-	{ "Reply-To", ONCE },
+	[SENDER_FIELD] = { "Sender", ONCE | SENDER },
+	[REPLY_TO] = { "Reply-To", ONCE | SENDER },
+	{ "Resent-From", SENDER },
+	{ "Resent-Sender", SENDER },
 	{ "To", JOIN | RECIPIENTS },
 	{ "Cc", JOIN | RECIPIENTS },
 	{ "Bcc", DROP | RECIPIENTS },
@@ -253,6 +256,8 @@ struct rewrite {
 	size_t filled[ROLES];	/* fields that are not empty */
 	bool seen[ROLES];	/* one was written */
 	bool resent, content;
+	bool other_author;	/* From is not the user, or not he alone */
+	bool several;		/* it names several */
 };
 
 static bool survey(struct rewrite *r, struct cursor c)
@@ -378,6 +383,52 @@ static void note_message_id(struct rewrite *r, const char *id, size_t n)
 	r->facts->message_id[i] = '\0';
 }
 
+/* The From in hand: whose is it, is it to be another? */
+static int put_author(struct rewrite *r, const char *value, size_t n)
+{
+	const struct header_task *t = r->task;
+	struct buf other;
+	int status;
+
+	if (!t->force_from) {
+		r->other_author = t->own &&
+			!author_is(value, n, t->own, t->domain, &r->several);
+		return put_field(r, "From", 4, value, n);
+	}
+	buf_init(&other, n + ADDRESS_MAX + 2);
+	author_force(&other, value, n, t->force_from);
+	status = put_field(r, "From", 4, buf_str(&other), buf_len(&other));
+	buf_free(&other);
+	/* Who answers still reaches the one who wrote. */
+	if (!status && !r->filled[REPLY_TO] &&
+	    !author_is(value, n, t->force_from, t->domain, &r->several)) {
+		r->filled[REPLY_TO] = 1;
+		status = put_field(r, "Reply-To", 8, value, n);
+	}
+	r->several = false;
+	return status;
+}
+
+/* A field that says who sends. */
+static int put_sender(struct rewrite *r, const struct field *f, size_t role)
+{
+	struct buf masked;
+	int status;
+
+	if (role == SENDER_FIELD && r->task->force_from)
+		return 0;
+	buf_init(&masked, f->value_len + 4 * ADDRESS_MAX + r->out->max / 2);
+	if (!author_mask(&masked, f->value, f->value_len, &r->task->mask))
+		status = full(r);
+	else if (role == FROM)
+		status = put_author(r, buf_str(&masked), buf_len(&masked));
+	else
+		status = put_field(r, f->name, f->name_len, buf_str(&masked),
+				   buf_len(&masked));
+	buf_free(&masked);
+	return status;
+}
+
 static int write_field(struct rewrite *r, const struct field *f,
 		       struct cursor c)
 {
@@ -407,6 +458,8 @@ static int write_field(struct rewrite *r, const struct field *f,
 	/* If there is anything to join: another one that is not empty. */
 	if ((does & JOIN) && r->filled[role] > !field_empty(f))
 		return put_joined(r, f, role, c);
+	if (does & SENDER)
+		return put_sender(r, f, role);
 	return put_field(r, f->name, f->name_len, f->value, f->value_len);
 }
 
@@ -443,7 +496,8 @@ static int put_received(struct rewrite *r)
 static int put_from(struct rewrite *r)
 {
 	const struct header_task *t = r->task;
-	const char *author = t->author[0] ? t->author : t->sender;
+	const char *author = t->force_from ? t->force_from :
+		t->author[0] ? t->author : t->sender;
 	char name[512], value[sizeof name + ADDRESS_MAX + 8];
 
 	if (!author[0])
@@ -467,6 +521,9 @@ static int put_missing(struct rewrite *r)
 	snprintf(id, sizeof id, "<%s@%s>", t->id, t->fqdn);
 	if (!r->filled[FROM])
 		status = put_from(r);
+	if (!status && t->own && !r->seen[SENDER_FIELD] &&
+	    (r->several || (r->other_author && t->add_sender)))
+		status = put_added(r, roles[SENDER_FIELD].name, t->own);
 	if (!status && !r->filled[DATE])
 		status = put_added(r, roles[DATE].name, date);
 	if (!status && !r->filled[MESSAGE_ID]) {

@@ -9,6 +9,7 @@
 #define LIB_HEADER_H
 
 #include "lib/addr.h"
+#include "lib/author.h"
 #include "lib/buf.h"
 
 #include <stdbool.h>
@@ -64,6 +65,10 @@ struct header_task {
 	time_t now;
 	long utc_offset;		/* seconds east, for Date */
 	bool want_recipients;		/* -t */
+	struct author_mask mask;	/* MasqueradeDomain */
+	const char *force_from;		/* takes the place of every From; NULL */
+	const char *own;		/* the user's own address; NULL */
+	bool add_sender;		/* where From is not he */
 };
 
 /* What it found. */
@@ -94,9 +99,15 @@ struct header_facts {
  *                 in Content-Type and Content-Disposition parameters RFC
  *                 2231); fields whose lines are over 998 are
  *                 folded at blanks or after commas
+ *                 From, Sender, Reply-To and their Resent- twins are masked
+ *                 (lib/author.h); with force_from the address in From becomes
+ *                 that one, the old From a Reply-To where there is none, and
+ *                 Sender is left out
  *   added         From ("Full Name" <author>), Date, Message-ID where missing;
  *                 Resent-Date and Resent-Message-ID where a Resent block
- *                 lacks them; MIME-Version where Content-* stands without it
+ *                 lacks them; Sender where the From names somebody else
+ *                 (add_sender) or, as RFC 5322 3.6.2 demands, more than one;
+ *                 MIME-Version where Content-* stands without it
  *
  * in: the header without its empty line.  out: the new one with its empty
  * line.  error (at least 200 octets) gets one sentence when the result is
