@@ -318,6 +318,19 @@ start_server --cert "$C/wrong.pem" --implicit
 HOST=smtps://127.0.0.1:$PORT
 level 'smtps://, wrong name' verify 'not for this name'
 stop_server 'smtps://, wrong name'
+# A handshake that fails there is never made good in clear, at any level.
+for fault in alert reset close old; do
+	reason=$(printf '%s\n' "$TABLE" | sed -n "s/^$fault  *\([a-z]*  *\)\{6\}//p")
+	start_server --cert "$C/good.pem" --implicit --fault $fault
+	HOST=smtps://127.0.0.1:$PORT
+	for strict in none may encrypt verify fingerprint; do
+		level "smtps://, $fault" $strict "$reason" \
+			"TlsFingerprint = $(print_of good)"
+		check "smtps://, $fault, $strict: one connection" \
+			test "$(connections)" = 1
+	done
+	stop_server "smtps://, $fault"
+done
 start_server
 HOST=smtps://127.0.0.1:$PORT
 for strict in none may encrypt; do
