@@ -318,6 +318,19 @@ start_server --cert "$C/wrong.pem" --implicit
 HOST=smtps://127.0.0.1:$PORT
 level 'smtps://, wrong name' verify 'not for this name'
 stop_server 'smtps://, wrong name'
+# A handshake that fails there is never made good in clear, at any level.
+for fault in alert reset close old; do
+	reason=$(printf '%s\n' "$TABLE" | sed -n "s/^$fault  *\([a-z]*  *\)\{6\}//p")
+	start_server --cert "$C/good.pem" --implicit --fault $fault
+	HOST=smtps://127.0.0.1:$PORT
+	for strict in none may encrypt verify fingerprint; do
+		level "smtps://, $fault" $strict "$reason" \
+			"TlsFingerprint = $(print_of good)"
+		check "smtps://, $fault, $strict: one connection" \
+			test "$(connections)" = 1
+	done
+	stop_server "smtps://, $fault"
+done
 start_server
 HOST=smtps://127.0.0.1:$PORT
 for strict in none may encrypt; do
@@ -613,6 +626,106 @@ if unshare -rnm mount -t tmpfs none "$C/empty" 2>/dev/null; then
 else
 	skip 'no namespaces here: port 465, syslog, another address'
 fi
+
+# ---- what is read, and what stays -------------------------------------------
+
+# OpenSSL's own configuration and environment could say whom to trust, and load
+# code: neither counts.
+printf '%s\n' 'openssl_conf = all' '[all]' 'ssl_conf = ssl' '[ssl]' \
+	'system_default = mine' '[mine]' 'MinProtocol = TLSv1.3' >"$C/strict"
+EXTRA_ENV="OPENSSL_CONF=$C/strict SSL_CERT_FILE=$C/ca.pem \
+SSL_CERT_DIR=$C/hashed OPENSSL_MODULES=$C OPENSSL_ENGINES=$C"
+start_server --cert "$C/good.pem" --max TLSv1_2
+level 'a configuration of OpenSSL' encrypt tls
+saw 'a configuration of OpenSSL' ' T: TLSv1.2 '
+level 'trust from the environment' verify 'not trusted here' 'TlsCAFile ='
+EXTRA_ENV=
+# opens 'name' 'regex' 'Key = value'...: every file of TLS that it opens fits.
+opens() {
+	about=$1 allowed=$2
+	shift 2
+	clean
+	write_conf "SmartHost = $HOST" "$@"
+	strace -f -e trace=open,openat -o "$WORK/strace" env -i PATH="$PATH" \
+		ASAN_OPTIONS=detect_leaks=0 "$BUILD/sendmail" -C "$CONF" \
+		-f alice@client.test bob@far.test <"$WORK/letter" || :
+	check "$about: delivered" test "$(count Queue)" = 0
+	grep -E '/ssl/|\.cnf|certs' "$WORK/strace" | grep -v 'lib(ssl|crypto)' |
+		grep -Ev "$allowed" >"$WORK/opened" || :
+	expect_empty "$about: opened" "$WORK/opened"
+}
+if strace -o /dev/null true 2>/dev/null; then
+	opens 'no level asks for trust: may' '^$' "TlsCAFile = $C/none" \
+		'TlsSecurityLevel = may'
+	opens 'no level asks for trust: encrypt' '^$' \
+		'TlsSecurityLevel = encrypt'
+	opens 'no level asks for trust: fingerprint' '^$' \
+		'TlsSecurityLevel = fingerprint' "TlsFingerprint = $KEYPRINT"
+	opens 'one issuer is asked for' "$C/hashed(/[0-9a-f]{8}\.0)?\"" \
+		'TlsSecurityLevel = verify' "TlsCADirectory = $C/hashed"
+else
+	skip 'strace cannot trace here: which files are opened'
+fi
+stop_server 'what is read'
+
+# A process that goes on behind its sessions has wiped the password, if it is no
+# setting of its own.  The middle of it is looked for, because free() writes into
+# the head of what it gets.
+LONG=$(seq -s - 100 130)
+printf '%s\n' "$LONG" >"$WORK/long"
+chmod 600 "$WORK/long"
+cat >"$WORK/look" <<'END'
+import base64, sys
+pid, word = sys.argv[1], sys.argv[2].encode()
+wanted = [form[44:64] for form in (
+    word, base64.b64encode(word), base64.b64encode(b"\0alice\0" + word))]
+octets = 0
+with open("/proc/%s/maps" % pid) as maps, open("/proc/%s/mem" % pid, "rb") as m:
+    for line in maps:
+        at, end = (int(x, 16) for x in line.split()[0].split("-"))
+        if "rw" not in line.split()[1] or end - at > 1 << 26:
+            continue
+        m.seek(at)
+        text = m.read(end - at)
+        octets += len(text)
+        for form in wanted:
+            if form in text:
+                print("%s in %s" % (form, line.strip()))
+if octets < 100000:
+    print("nothing was read")
+END
+# memory 'name' WAY 'Key = value'...: what is found is in $WORK/found.
+memory() {
+	about="$1, memory" way=$2
+	shift 2
+	clean
+	: >"$SEEN"
+	write_conf "SmartHost = $HOST" "$USER" "$TRUST" \
+		"AuthMechanisms = $way" "$@"
+	expect_exit "$about: one waits" 0 sendmail -odq \
+		-f alice@client.test bob@far.test <"$WORK/letter"
+	# Not by the function: $! must be the program.
+	env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		"$BUILD/sendmail" -C "$CONF" -bD -q1m </dev/null \
+		>"$WORK/run.out" 2>&1 &
+	run=$!
+	servers="$servers $run"
+	check "$about: sent" wait_for 10 grep -q "tls A: $way yes" "$SEEN"
+	check "$about: over" wait_for 10 over
+	sleep 0.2
+	python3 "$WORK/look" "$run" "$LONG" >"$WORK/found" 2>&1 || :
+	kill "$run"
+	wait "$run" 2>/dev/null || :
+}
+start_server --cert "$C/good.pem" --password "$LONG" \
+	--auth 'PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256'
+for way in PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256; do
+	memory $way $way "RoutePasswordFile = $WORK/long"
+	expect_empty "$way, memory: nothing of it is left" "$WORK/found"
+done
+memory 'a setting' PLAIN "RoutePassword = $LONG"
+expect_file_has 'a setting, memory: it would be found' "$WORK/found" ' in '
+stop_server memory
 
 # ---- silence behind the final dot -------------------------------------------
 
