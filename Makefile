@@ -71,6 +71,7 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 OPENRCDIR ?= $(PREFIX)/share/mailroot
 CRONDIR ?= $(PREFIX)/share/mailroot
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/mailroot
 # place FILE DIRECTORY NAME MODE: with the paths of this installation.
 place = $(if $(2),install -d $(DESTDIR)$(2) && sed 's|/usr/sbin|$(PREFIX)/sbin|g; \
 	s|/var/spool|$(LOCALSTATEDIR)/spool|g' etc/$(1) >$(DESTDIR)$(2)/$(3) && chmod $(4) $(DESTDIR)$(2)/$(3))
@@ -86,6 +87,8 @@ install: all
 	install -m 644 man/mailroot.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 man/sendmail.8 $(DESTDIR)$(MANDIR)/man8
 	ln -sf ../man8/sendmail.8 $(DESTDIR)$(MANDIR)/man1/newaliases.1
+	$(if $(DOCDIR),install -d $(DESTDIR)$(DOCDIR)/migrating && \
+		install -m 644 doc/migrating/* $(DESTDIR)$(DOCDIR)/migrating)
 	$(call place,mailroot.service,$(UNITDIR),mailroot.service,644)
 	$(call place,mailroot.timer,$(UNITDIR),mailroot.timer,644)
 	$(call place,mailroot.path,$(UNITDIR),mailroot.path,644)

@@ -127,6 +127,14 @@ expect_exit 'a message beside the runner' 0 submit -odq
 check 'the runner takes it' wait_for 20 arrived 2
 stop_runner 'a writable root'
 
+# mailroot.service begins as user mailroot, with no way back.  Its uid is still
+# the volume's.
+expect_exit 'a message for the service' 0 submit -odq
+BEFORE='setpriv --no-new-privs' AS='--userspec=999:998 --groups='
+expect_exit 'the service: a run' 0 container /usr/sbin/sendmail -q
+BEFORE='' AS=''
+check 'the service: delivered' arrived 3
+
 # ---- a root that cannot be written ------------------------------------------
 
 image three
@@ -142,16 +150,16 @@ check 'the volume is closed' test "$(stat -c '%u:%g %a' "$VOLUME")" = '0:0 755'
 check 'its Queue is the one of the image' test \
 	"$(stat -c '%u:%g %a' "$VOLUME/Queue")" = '999:999 3770'
 expect_exit 'read-only: at once' 0 submit
-check 'read-only: at once' arrived 3
+check 'read-only: at once' arrived 4
 expect_exit 'read-only: queued' 0 submit -odq
-check 'read-only: queued' wait_for 20 arrived 4
+check 'read-only: queued' wait_for 20 arrived 5
 BEFORE='setpriv --no-new-privs'
 expect_exit 'no new privileges' 0 submit
 expect_silent 'no new privileges'
-BEFORE='' total=4
+BEFORE='' total=5
 if [ -f "$TOP/in/pickup.c" ]; then
-	check 'no new privileges: the runner takes it' wait_for 20 arrived 5
-	total=5
+	check 'no new privileges: the runner takes it' wait_for 20 arrived 6
+	total=6
 else
 	check 'no new privileges: it is left' test "$(waiting)" = 1
 	skip 'no new privileges: nothing empties Pickup yet'

@@ -32,6 +32,13 @@ usr/lib/systemd/system/mailroot.timer
 usr/lib/sysusers.d/mailroot.conf
 usr/lib/tmpfiles.d/mailroot.conf
 usr/sbin/sendmail
+usr/share/doc/mailroot/migrating/README
+usr/share/doc/mailroot/migrating/dma
+usr/share/doc/mailroot/migrating/iis
+usr/share/doc/mailroot/migrating/msmtp
+usr/share/doc/mailroot/migrating/nullmailer
+usr/share/doc/mailroot/migrating/postfix
+usr/share/doc/mailroot/migrating/ssmtp
 usr/share/mailroot/mailroot.cron
 usr/share/mailroot/mailroot.openrc
 usr/share/man/man1/mailq.1
