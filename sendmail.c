@@ -41,6 +41,7 @@ struct cli {
 	struct run_filter only;		/* with it: -qI, -qR, -qS */
 	const char *conf_file;		/* -C */
 	struct conf_option set[128];	/* for conf_load; one a key */
+	char *made[128];		/* the texts that are ours */
 	size_t nset;
 	struct submit submit;
 	struct buf notify, envid, settings;
@@ -90,8 +91,9 @@ static void refuse(const char *option)
 /* ---- what options do ------------------------------------------------------ */
 
 /* "Key=value"; the last one of a key counts and takes the place of others, so
- * that no number of repeats is too many. */
-static void set_text(struct cli *c, const char *text)
+ * that no number of repeats is too many.  made: the same, if it is to be freed
+ * with it; else NULL. */
+static void set_text(struct cli *c, const char *text, char *made)
 {
 	size_t i, n = strcspn(text, "=");
 
@@ -100,6 +102,8 @@ static void set_text(struct cli *c, const char *text)
 			break;
 	if (i == sizeof c->set / sizeof c->set[0])
 		usage("too many settings on the command line");
+	free(c->made[i]);
+	c->made[i] = made;
 	c->set[i].text = text;
 	if (i == c->nset)
 		c->nset++;
@@ -112,7 +116,7 @@ static void set(struct cli *c, const char *key, const char *value)
 	memcpy(text, key, strlen(key));
 	text[strlen(key)] = '=';
 	memcpy(text + strlen(key) + 1, value, strlen(value));
-	set_text(c, text);
+	set_text(c, text, text);
 }
 
 static void do_t(struct cli *c, const char *v)
@@ -152,7 +156,7 @@ static void do_O(struct cli *c, const char *v)
 {
 	if (!strchr(v, '='))
 		usage("-O %s: wants Key=value", v);
-	set_text(c, v);
+	set_text(c, v, NULL);
 }
 
 static void do_e(struct cli *c, const char *v)

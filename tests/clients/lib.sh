@@ -16,6 +16,8 @@
 # no Bcc, and nowhere blind@, whom every row hides that can hide somebody; of
 # every row, that status, output, envelope, a field and the body were looked
 # at, that no other message came, and that nothing is left in the spool.
+#
+# shellcheck disable=SC2034 # most of it is for the rows
 
 SINK=/run/sink
 TEXT=/clients/text		# six lines, dots among them
@@ -65,8 +67,9 @@ end_row() {
 		done
 		wait_for 50 spool_empty || {
 			bad "something is left in the spool"
-			find /var/spool/mailroot -type f >/run/left
+			spooled >/run/left
 			show /run/left
+			xargs rm -f </run/left		# not the next row's
 		}
 		for file in $(new_messages); do
 			bad "a message nobody expected"
@@ -89,9 +92,8 @@ wait_for() {
 		sleep 0.1
 	done
 }
-spool_empty() {
-	[ -z "$(find /var/spool/mailroot -type f ! -path '*/State/*')" ]
-}
+spooled() { find /var/spool/mailroot -type f ! -path '*/State/*'; }
+spool_empty() { [ -z "$(spooled)" ]; }
 
 # ---- what is done -----------------------------------------------------------
 
@@ -178,6 +180,14 @@ message() {
 		bad "Bcc can be seen"
 		show "$file"
 	else good; fi
+}
+
+# envelope_has REGEX: a line of the sink's envelope, which parameters stand in.
+envelope_has() {
+	if sed '/^$/q' "$file" | grep -Eqx -e "$1"; then good; else
+		bad "the envelope has no line $1"
+		show "$file"
+	fi
 }
 
 # field NAME [VALUE]: the message has it once, unfolded.  no_field NAME.

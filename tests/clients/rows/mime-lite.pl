@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
 use strict;
 use warnings;
 use MIME::Lite;

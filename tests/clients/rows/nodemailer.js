@@ -1,4 +1,7 @@
-// an option for the transport, as JSON
+// SPDX-License-Identifier: ISC
+// Copyright (c) 2026 the mailroot authors
+//
+// nodemailer.js JSON: options for the transport.
 const transport = require('nodemailer').createTransport(Object.assign(
 	{ sendmail: true, path: '/usr/sbin/sendmail' },
 	JSON.parse(process.argv[2])));

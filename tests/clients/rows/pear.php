@@ -1,4 +1,6 @@
 <?php
+// SPDX-License-Identifier: ISC
+// Copyright (c) 2026 the mailroot authors
 require 'Mail.php';
 $mail = Mail::factory('sendmail', ['sendmail_path' => '/usr/sbin/sendmail']);
 $done = $mail->send(['bob@far.test', 'carol@far.test'],

@@ -1,5 +1,8 @@
 <?php
-// isMail or isSendmail
+// SPDX-License-Identifier: ISC
+// Copyright (c) 2026 the mailroot authors
+//
+// phpmailer.php isMail|isSendmail
 require 'libphp-phpmailer/autoload.php';
 $mail = new PHPMailer\PHPMailer\PHPMailer(true);
 $mail->{$argv[1]}();

@@ -1,4 +1,7 @@
-# [the arguments setting]
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 the mailroot authors
+#
+# ruby-mail.rb [ARGUMENTS]: the setting of that name.
 require 'mail'
 Mail.defaults do
   delivery_method :sendmail, ARGV[0] ? { arguments: ARGV[0] } : {}

@@ -1,5 +1,8 @@
 <?php
-// the command and its options; then how many messages
+// SPDX-License-Identifier: ISC
+// Copyright (c) 2026 the mailroot authors
+//
+// symfony.php COMMAND N: sends N messages.
 require 'Symfony/Component/Mailer/autoload.php';
 require 'Symfony/Component/Mime/autoload.php';
 use Symfony\Component\Mime\Email;
