@@ -547,7 +547,11 @@ static void do_etrn(struct session *s)
 		say(s, 459, "4.7.0", "a queue run is not for everybody");
 		return;
 	}
-	snprintf(domain, sizeof domain, "@%s", s->q.argument);
+	/* "@domain" is all below it too (RFC 1985 4). */
+	if (*s->q.argument == '@')
+		only.rcpt = s->q.argument + 1;
+	else
+		snprintf(domain, sizeof domain, "@%s", s->q.argument);
 	child = detach();
 	if (child == 1) {
 		if (caller_become_runner() == 0)

@@ -25,7 +25,7 @@ char *author_masked(const char *address, const struct author_mask *mask)
 {
 	char *local, *masked;
 
-	if (!*address || !*mask->domain ||
+	if (!*address || !mask->domain || !*mask->domain ||
 	    !is_hidden(addr_domain(address), mask))
 		return xstrdup(address);
 	local = xstrndup(address, addr_local_len(address));

@@ -15,7 +15,8 @@
 
 /* Whose domain is hidden behind which. */
 struct author_mask {
-	const char *domain;		/* shown instead; "": nothing is hidden */
+	const char *domain;		/* shown instead; NULL or "": nothing is
+					 * hidden */
 	const char *const *hidden;	/* domains, ended by NULL */
 };
 
