@@ -689,9 +689,9 @@ int main(int argc, char **argv)
 	char error[512];
 	int status, made;
 
-	if (argc < 1)
-		return EXIT_USAGE;
 	caller_settle();
+	if (argc < 1)
+		usage("started without a name");
 	buf_init(&c.notify, 64);
 	buf_init(&c.envid, 512);
 	personality(&c, argv[0]);
