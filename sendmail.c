@@ -663,9 +663,13 @@ static int queue_run(const struct cli *c)
 {
 	int child;
 
-	if (!caller_is_operator())
-		die(EXIT_NOPERM, "a queue run is not for everybody: ask root, "
-		    "or a member of the group that Operators names");
+	if (!caller_is_operator()) {
+		log_refused("a queue run");
+		complain("a queue run is not for everybody: ask root, or a "
+			 "member of the group that Operators names");
+		message_drain(STDIN_FILENO);
+		return EXIT_NOPERM;
+	}
 	if (caller_become_runner() != 0)
 		die(EXIT_OSERR, "cannot become the owner of %s: %s",
 		    conf()->queue_dir, strerror(errno));
