@@ -3,14 +3,16 @@
 #
 # A house with rights, as an installation makes it, in a mount namespace of the
 # test's own: users and groups in an /etc that is a copy, /var/spool/mailroot on
-# an empty file system, the program set-group-id.  Sourced instead of lib.sh;
-# runs the test once more inside, and ends it with a skip where that cannot be.
+# an empty file system, the program set-group-id, and a network with nothing but
+# itself.  Sourced instead of lib.sh; runs the test once more inside, and ends
+# it with a skip where that cannot be.
 
 HOUSE_SELF=$0
 if [ -z "${IN_HOUSE:-}" ] && [ "$(id -u)" = 0 ] &&
-    unshare --mount --uts true 2>/dev/null; then
-	IN_HOUSE=yes exec unshare --mount --uts "$HOUSE_SELF" "$@"
+    unshare --mount --uts --net ip link set lo up 2>/dev/null; then
+	IN_HOUSE=yes exec unshare --mount --uts --net "$HOUSE_SELF" "$@"
 fi
+[ -z "${IN_HOUSE:-}" ] || ip link set lo up
 . "$(dirname "$0")/lib.sh"
 if [ -z "${IN_HOUSE:-}" ]; then
 	skip 'a set-group-id installation: not root, or no namespaces here'
