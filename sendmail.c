@@ -667,9 +667,13 @@ static int queue_run(const struct cli *c)
 {
 	int child;
 
-	if (!caller_is_operator())
-		die(EXIT_NOPERM, "a queue run is not for everybody: ask root, "
-		    "or a member of the group that Operators names");
+	if (!caller_is_operator()) {
+		log_refused("a queue run");
+		complain("a queue run is not for everybody: ask root, or a "
+			 "member of the group that Operators names");
+		message_drain(STDIN_FILENO);
+		return EXIT_NOPERM;
+	}
 	if (caller_become_runner() != 0)
 		die(EXIT_OSERR, "cannot become the owner of %s: %s",
 		    conf()->queue_dir, strerror(errno));
@@ -693,9 +697,9 @@ int main(int argc, char **argv)
 	char error[512];
 	int status, made;
 
-	if (argc < 1)
-		return EXIT_USAGE;
 	caller_settle();
+	if (argc < 1)
+		usage("started without a name");
 	buf_init(&c.notify, 64);
 	buf_init(&c.envid, 512);
 	personality(&c, argv[0]);

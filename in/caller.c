@@ -4,6 +4,7 @@
 #include "in/caller.h"
 #include "conf.h"
 #include "config.h"
+#include "in/message.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "out/run.h"
@@ -17,10 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+/* Enough for one message and one connection. */
+#define ENOUGH_FILES 64
+#define ENOUGH_STACK (1024 * 1024)
 
 extern char **environ;
 static char *fixed_environment[] = { (char *)"PATH=/usr/bin:/bin",
@@ -30,7 +36,8 @@ static char directory[1024];
 
 bool caller_borrows(void)
 {
-	return getegid() != getgid() && getuid() != 0;
+	return getuid() != 0 &&
+		(getegid() != getgid() || geteuid() != getuid());
 }
 
 char *const *caller_environ(void)
@@ -75,34 +82,65 @@ static void take_activated(void)
 	dup2(3, 1);
 }
 
+/* A limit that is set for other programs is not meant to stop mail: as far as
+ * we may, up to enough. */
+static void widen(int what, rlim_t enough)
+{
+	struct rlimit r;
+
+	if (getrlimit(what, &r) != 0 || r.rlim_cur >= enough)
+		return;
+	r.rlim_cur = r.rlim_max < enough ? r.rlim_max : enough;
+	setrlimit(what, &r);
+}
+
 /* A file must never open as descriptor 2, or an error line ends up in it. */
 static void fill_descriptors(void)
 {
 	int fd;
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			_exit(EXIT_OSERR);
-	} while (fd < 3);
+	closefrom(3);
+	do
+		fd = open_nowhere();
+	while (fd >= 0 && fd < 3);
+	if (fd < 0) {
+		complain("no file descriptor is left (%s); raise the limit of "
+			 "open files (ulimit -n)", strerror(errno));
+		message_drain(STDIN_FILENO);
+		_exit(EXIT_OSERR);
+	}
 	close(fd);
+}
+
+/* Timers outlive exec, and their signals kill. */
+static void stop_timers(void)
+{
+	static const struct itimerval off;
+
+	setitimer(ITIMER_REAL, &off, NULL);
+	setitimer(ITIMER_VIRTUAL, &off, NULL);
+	setitimer(ITIMER_PROF, &off, NULL);
 }
 
 void caller_settle(void)
 {
-	static const struct itimerval off;
 	static const struct rlimit no_core;
 	sigset_t none;
 
 	take_activated();
+	widen(RLIMIT_NOFILE, ENOUGH_FILES);
+	widen(RLIMIT_STACK, ENOUGH_STACK);
 	fill_descriptors();
-	closefrom(3);
 	given_environment = environ;
 	environ = fixed_environment;
 	umask(007);
 	/* A core dump would hold passwords and other people's mail. */
 	setrlimit(RLIMIT_CORE, &no_core);
-	setitimer(ITIMER_REAL, &off, NULL);
+	/* Nor may the caller look into a process that has more rights than
+	 * he; the kernel sees to it, unless it was told otherwise. */
+	if (caller_borrows())
+		prctl(PR_SET_DUMPABLE, 0);
+	stop_timers();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);

@@ -13,15 +13,16 @@
 
 /*
  * Descriptors 0 to 2 are open and all others closed, the environment is
- * replaced by a fixed one, umask 007, no core dumps, default signals but for
- * those that are ignored or caught (run_signal).  With LISTEN_FDS and
+ * replaced by a fixed one, umask 007, no core dumps, no timers, default signals
+ * but for those that are ignored or caught (run_signal).  With LISTEN_FDS and
  * LISTEN_PID (and without borrowed rights) descriptor 3, a connection, takes
  * the place of 0 and 1.  Ends the process with 71 where the system has no
  * descriptors.
  */
 void caller_settle(void);
 
-/* Set-group-id, and not root: the rights are not the caller's own. */
+/* Set-group-id (or, by mistake, set-user-id), and not root: the rights are not
+ * the caller's own. */
 bool caller_borrows(void);
 /* The environment we were started with, for the settings. */
 char *const *caller_environ(void);

@@ -345,11 +345,18 @@ void complain(const char *fmt, ...)
 	va_end(ap);
 }
 
+int open_nowhere(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	return fd >= 0 ? fd : open("/", O_RDONLY | O_DIRECTORY);
+}
+
 /* Whoever captures our output ($(...), popen) waits until every copy of the
  * descriptor is closed: so the child keeps none. */
 static void let_go(void)
 {
-	int fd = open("/dev/null", O_RDWR);
+	int fd = open_nowhere();
 
 	setsid();
 	if (fd >= 0) {

@@ -60,6 +60,10 @@ ssize_t read_some(int fd, void *p, size_t n, const volatile int *stop);
  * more is EFBIG.  NULL with errno. */
 char *read_file(const char *path, size_t max, size_t *n);
 
+/* A descriptor that is none: /dev/null, or, where there is no /dev, one that
+ * can be neither read nor written.  -1 with errno. */
+int open_nowhere(void);
+
 /* A decimal number of digits only, at most max.  False otherwise. */
 bool parse_number(const char *s, uint64_t max, uint64_t *value);
 

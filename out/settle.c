@@ -421,6 +421,14 @@ static bool end_some(struct settle *st, bool expired)
 	return true;
 }
 
+/* Queue is sticky: in an operator's run, with rights that are only the group's,
+ * another's file can be marked, and keeps its name.  What has become of it is
+ * durable, and the next run of the queue's owner renames or removes it. */
+static int named(int r)
+{
+	return r != 0 && errno == EPERM ? 0 : r;
+}
+
 int settle_end(struct settle *st)
 {
 	struct message *m = st->m;
@@ -432,7 +440,7 @@ int settle_end(struct settle *st)
 	if (st->all_ended) {
 		/* A run was killed, or Badmail full, between 10 and 11. */
 		move_to_badmail(st, "expired");
-		return st->kept ? queue_reschedule(m, next_due(st)) : 0;
+		return st->kept ? named(queue_reschedule(m, next_due(st))) : 0;
 	}
 	if (counted)
 		expired = expire(st);
@@ -446,12 +454,12 @@ int settle_end(struct settle *st)
 	if (gone)
 		return 0;
 	if (ok && st->counts.waiting == 0 && st->stays)
-		return queue_reschedule(m, next_due(st));
+		return named(queue_reschedule(m, next_due(st)));
 	if (ok && st->counts.waiting == 0) {
 		st->kept = false;
 		if (settle_flush(st) != 0 && m->committed)
 			return -1;
-		return queue_remove(m);					/* 13 */
+		return named(queue_remove(m));				/* 13 */
 	}
 	if (counted) {
 		warn_once(st);
@@ -459,7 +467,7 @@ int settle_end(struct settle *st)
 		m->env.last = st->now;
 	}
 	due = next_due(st);
-	if (queue_reschedule(m, due) != 0)				/* 8 */
+	if (named(queue_reschedule(m, due)) != 0)			/* 8 */
 		return -1;
 	if (!m->committed && queue_commit(m, due) != 0) {
 		st->kept = false;

@@ -352,7 +352,8 @@ picks() {
 		mv "$file" "$ROOT/Queue/$(date -u -d 'now + 3 hours' \
 			+%Y%m%dT%H%M%SZ)-${file##*Z-}"
 	done
-	ID=${file##*Z-} ID=${ID%.eml}
+	ID=$(grep -l 'carol@away' "$ROOT"/Queue/*.eml | head -n 1)
+	ID=${ID##*Z-} ID=${ID%.eml}
 	# shellcheck disable=SC2046 # words are meant
 	expect_exit "$name" 0 sendmail $(echo "$@" | sed "s/@ID@/$ID/")
 	expect_silent "$name"

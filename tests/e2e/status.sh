@@ -232,6 +232,8 @@ INPUT=$WORK/m
 # ---- who cannot be anybody -----------------------------------------------------------------------
 
 refused 'a bad recipient' 65 'a@@b.*is no address' 'a@@b'
+refused 'too many hops, by -h' 69 '5\.4\.6 mail loop: -h says 101' -h 101 \
+	bob@far.test
 refused 'a bad recipient among good ones' 65 'no address' bob@far.test '<a b>'
 refused 'a bad domain' 65 'refused' 'bob@far_.-..test'
 refused 'a bad sender' 65 'the sender .*is no address' -f 'a@b@c' bob@far.test
@@ -241,4 +243,134 @@ refused 'no configuration' 78 'mailroot\.none.*cannot be read' \
 	-C "$WORK/mailroot.none" bob@far.test
 stop_smtpd
 same 'nobody was bothered' "$CONNECTIONS" 0
+
+# ---- who writes gets our line, and no SIGPIPE -----------------------------------------------------
+
+cat >"$WORK/writer.py" <<'END'
+import os, resource, signal, subprocess, sys
+want, limit, argv = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+def before():
+    if limit >= 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE, preexec_fn=before)
+try:
+    for piece in range(64):     # a megabyte: larger than any pipe
+        p.stdin.write(b"x" * 70 + b"\n" + b"y" * 16313)
+        p.stdin.flush()
+    p.stdin.close()
+except BrokenPipeError:
+    print("broken pipe")
+    sys.exit(1)
+p.stdin = None
+out, err = p.communicate()
+if str(p.returncode) != want or err.count(b"\n") != 1 or out:
+    print(p.returncode, out, err)
+    sys.exit(1)
+END
+# drained 'name' STATUS argument...: a megabyte is taken, then comes the line.
+LIMIT=-1
+drained() {
+	name=$1 wanted=$2
+	shift 2
+	check "drained: $name" env -i PATH="$PATH" \
+		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${EXTRA_ENV:+"$EXTRA_ENV"} \
+		python3 "$WORK/writer.py" "$wanted" $LIMIT "$BUILD/sendmail" "$@"
+	same "drained: $name: nothing kept" \
+		"$(count Queue) $(count Drop) $(count Badmail)" '0 0 0'
+}
+rm -rf "$ROOT"
+write_conf 'SmartHost = 127.0.0.1:1'
+for option in -z --nosuch -t-i -bd -bz -b -Qx '-h x' '-R x' -odx -oex -o \
+	-OX -OX=y -OSoftBounce=1 -OHopCount=x -bD -qx --flush; do
+	# shellcheck disable=SC2086 # words are meant
+	drained "$option" 64 -C "$CONF" $option
+done
+drained 'no recipients' 64 -C "$CONF"
+drained 'an empty recipient' 64 -C "$CONF" ''
+drained '-t and no recipients' 64 -C "$CONF" -t
+drained 'bad recipient' 65 -C "$CONF" 'a@@b'
+drained 'bad sender' 65 -C "$CONF" -f 'a@@b' a@b.test
+drained 'two senders' 65 -C "$CONF" -f 'a@b.test, c@d.test' a@b.test
+drained '-h' 69 -C "$CONF" -h 101 a@b.test
+drained 'too large' 65 -C "$CONF" -O MaxMessageSize=1000 a@b.test
+drained 'no configuration' 78 -C "$WORK/none" a@b.test
+drained 'a directory as configuration' 78 -C "$WORK" a@b.test
+for line in 'NoSuch = 1' 'HopCount = many' 'no setting' '[domain' \
+	'HopCount 3' '[domain x.test]
+LogFile = /x'; do
+	printf '%s\n' "$line" >"$WORK/bad.conf"
+	drained "configuration: $line" 78 -C "$WORK/bad.conf" a@b.test
+done
+EXTRA_ENV=SENDMAIL_HOPCOUNT=many
+drained 'environment' 78 -C "$CONF" a@b.test
+EXTRA_ENV=
+LIMIT=5000
+drained 'files may not grow' 74 -C "$CONF" -odq a@b.test
+LIMIT=-1
+: >"$WORK/file"
+for where in "$WORK/file" "$WORK/file/below" /proc/none; do
+	drained "nowhere to keep it: $where, -odq" 73 -C "$CONF" \
+		-O MailRoot="$where" -odq a@b.test
+	drained "nowhere to keep it: $where, two ways" 73 -C "$CONF" \
+		-O MailRoot="$where" -O SmartHostType=0 a@b.test c@d.test
+done
+
+# ---- -N, -R and -V, on the wire and in reports -----------------------------------------------------
+
+start_smtpd -e 'PIPELINING,8BITMIME,SIZE 100000,DSN,ENHANCEDSTATUSCODES' \
+	-r 'RCPT/nouser reply 550 5.1.1 no such user'
+write_conf "SmartHost = 127.0.0.1:$PORT"
+# wire 'name' MAIL-REGEX RCPT-REGEX argument...
+wire() {
+	name=$1 mail=$2 rcpt=$3
+	shift 3
+	: >"$DIALOGUE"
+	expect_exit "$name" 0 sendmail -f ann@local.test "$@" bob@far.test \
+		<"$WORK/m"
+	expect_silent "$name"
+	expect_file_has "$name: MAIL" "$DIALOGUE" "C: MAIL FROM:<ann@local.test>$mail$"
+	expect_file_has "$name: RCPT" "$DIALOGUE" "C: RCPT TO:<bob@far.test>$rcpt$"
+}
+O=' ORCPT=rfc822;bob@far.test'
+wire 'no DSN asked for' '( SIZE=[0-9]*)?( BODY=[78A-Z]*)?' ''
+wire '-N' '( SIZE=[0-9]*)?' " NOTIFY=SUCCESS,FAILURE,DELAY$O" -N success,failure,delay
+wire '-N never' '.*' " NOTIFY=NEVER$O" -N never
+wire '-N never, failure' '.*' " NOTIFY=NEVER$O" -N never,failure
+wire '-N, any case, any order' '.*' " NOTIFY=DELAY,FAILURE$O" -N Delay,FAILURE
+wire '-N, the last one counts' '.*' " NOTIFY=NEVER$O" -N success -N never
+wire '-R hdrs' '.* RET=HDRS.*' '.*' -R hdrs
+wire '-R full' '.* RET=FULL.*' '.*' -Rfull
+wire '-V' '.* ENVID=QQ\+20314159.*' '.*' -V 'QQ 314159'
+wire '-V, xtext already' '.* ENVID=a\+2Bb.*' '.*' -V a+2Bb
+wire 'all of them' '.* RET=HDRS ENVID=x1.*' " NOTIFY=FAILURE$O" \
+	-Nfailure -Rhdrs -Vx1
+wire 'those without an effect' '( SIZE=[0-9]*)?( BODY=[78A-Z]*)?' '' \
+	-B8BITMIME -G -U -pSMTP:h -Ltag -h3
+rm -rf "$ROOT" "${SINKDIR:?}"/*
+# In a report of ours.
+done_silently '-V and -R hdrs in a report' later -oem -f ann@local.test \
+	-Rhdrs -Vx1 nouser@far.test
+reported '-V and -R hdrs in a report' '^Original-Envelope-Id: x1$' \
+	'^Content-Type: text/rfc822-headers'
+expect_file_lacks '-R hdrs: no text' "$report" '^body$'
+stands '-R hdrs' '0 1 0 0'
+done_silently '-R full in a report' later -oem -f ann@local.test -Rfull \
+	-N failure nouser@far.test
+reported '-R full in a report' '^Content-Type: message/rfc822' '^body$' \
+	'^Original-Recipient: rfc822; ?nouser@far\.test$'
+stands '-R full' '0 1 0 0'
+for when in never success delay; do
+	done_silently "-N $when: no report of failure" later -oem \
+		-f ann@local.test -N $when nouser@far.test
+	same "-N $when: no report of failure" "$(count Drop)" 0
+	rm -rf "$ROOT" "${SINKDIR:?}"/*
+done
+stop_smtpd
+same 'the dialogues were correct' "$VIOLATIONS" 0
+start_smtpd -e 'PIPELINING'
+write_conf "SmartHost = 127.0.0.1:$PORT"
+wire 'a server without DSN' '' '' -Nfailure -Rhdrs -Vx1
+stop_smtpd
+same 'and the dialogue was correct' "$VIOLATIONS" 0
 finish
