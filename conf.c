@@ -641,7 +641,7 @@ static void settle_section(struct confsection *s)
 		if (s->texts[i])
 			apply(c, i, s->texts[i]);
 	smart_host_type(c, s->texts);
-	confguard_section(&sources, s->texts, c);
+	confguard_section(s->texts, c);
 	credentials(c, s->texts, sources.texts);
 }
 

@@ -23,7 +23,7 @@ static const size_t secrets[] = {
 	AT(route_password_command),
 };
 static const struct { size_t at; bool argument; } guards[] = {
-	{ AT(smart_hosts), false },	/* whatever source moves it */
+	{ AT(smart_hosts), false },	/* first; whatever source moves it */
 	{ AT(remote_port), true }, { AT(name_servers), true },
 	{ AT(tls_level), true }, { AT(always_use_ssl), true },
 	{ AT(tls_ca_file), true }, { AT(tls_ca_dir), true },
@@ -35,6 +35,8 @@ static const struct { size_t at; bool argument; } guards[] = {
 
 static const char **before;	/* src->texts, as the last source left them */
 static bool moved[NGUARDS];	/* since the file */
+/* Their rows: looked up once, for there may be thousands of sections. */
+static size_t secret_row[NSECRETS], guard_row[NGUARDS];
 
 static size_t row_of(const struct confsource *src, size_t at)
 {
@@ -59,6 +61,12 @@ static void remember(const struct confsource *src)
 
 void confguard_begin(const struct confsource *src)
 {
+	size_t k;
+
+	for (k = 0; k < NSECRETS; k++)
+		secret_row[k] = row_of(src, secrets[k]);
+	for (k = 0; k < NGUARDS; k++)
+		guard_row[k] = row_of(src, guards[k].at);
 	memset(moved, 0, sizeof moved);
 	remember(src);
 }
@@ -71,7 +79,7 @@ void confguard_source(struct confsource *src, bool argument)
 	if (!src->texts)
 		return;
 	for (k = 0; k < NGUARDS; k++) {
-		i = row_of(src, guards[k].at);
+		i = guard_row[k];
 		if (src->texts[i] == before[i] ||
 		    (guards[k].argument && !argument))
 			continue;
@@ -79,30 +87,29 @@ void confguard_source(struct confsource *src, bool argument)
 			moved[k] = other = true;
 	}
 	for (k = 1; k < NSECRETS; k++) {
-		i = row_of(src, secrets[k]);
+		i = secret_row[k];
 		password |= src->texts[i] != before[i];
 	}
 	for (k = 0; k < NSECRETS; k++) {
-		i = row_of(src, secrets[k]);
+		i = secret_row[k];
 		if (src->texts[i] == before[i] && (other || (password && k)))
 			src->texts[i] = NULL;
 	}
 	remember(src);
 }
 
-void confguard_section(const struct confsource *src, const char **texts,
-		       struct conf *c)
+void confguard_section(const char **texts, struct conf *c)
 {
-	bool other = texts[row_of(src, AT(smart_hosts))] != NULL;
+	bool other = texts[guard_row[0]] != NULL;
 	bool password = false, diverted = false, own;
 	size_t k;
 
 	for (k = 0; k < NGUARDS; k++)
-		diverted |= moved[k] && !texts[row_of(src, guards[k].at)];
+		diverted |= moved[k] && !texts[guard_row[k]];
 	for (k = 1; k < NSECRETS; k++)
-		password |= texts[row_of(src, secrets[k])] != NULL;
+		password |= texts[secret_row[k]] != NULL;
 	for (k = 0; k < NSECRETS; k++) {
-		own = texts[row_of(src, secrets[k])] != NULL;
+		own = texts[secret_row[k]] != NULL;
 		if (diverted || (!own && (other || (password && k))))
 			*(const char **)((char *)c + secrets[k]) = "";
 	}

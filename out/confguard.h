@@ -15,7 +15,6 @@ void confguard_begin(const struct confsource *src);
  * taken out of src->texts.  argument: it is -O. */
 void confguard_source(struct confsource *src, bool argument);
 /* The same for a section with these texts; c has its values already. */
-void confguard_section(const struct confsource *src, const char **texts,
-		       struct conf *c);
+void confguard_section(const char **texts, struct conf *c);
 
 #endif
