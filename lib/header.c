@@ -384,7 +384,8 @@ static void note_message_id(struct rewrite *r, const char *id, size_t n)
 }
 
 /* The From in hand: whose is it, is it to be another? */
-static int put_author(struct rewrite *r, const char *value, size_t n)
+static int put_author(struct rewrite *r, const struct field *f,
+		      const char *value, size_t n)
 {
 	const struct header_task *t = r->task;
 	struct buf other;
@@ -393,11 +394,12 @@ static int put_author(struct rewrite *r, const char *value, size_t n)
 	if (!t->force_from) {
 		r->other_author = t->own &&
 			!author_is(value, n, t->own, t->domain, &r->several);
-		return put_field(r, "From", 4, value, n);
+		return put_field(r, f->name, f->name_len, value, n);
 	}
 	buf_init(&other, n + ADDRESS_MAX + 2);
 	author_force(&other, value, n, t->force_from);
-	status = put_field(r, "From", 4, buf_str(&other), buf_len(&other));
+	status = put_field(r, f->name, f->name_len, buf_str(&other),
+			   buf_len(&other));
 	buf_free(&other);
 	/* Who answers still reaches the one who wrote. */
 	if (!status && !r->filled[REPLY_TO] &&
@@ -421,7 +423,8 @@ static int put_sender(struct rewrite *r, const struct field *f, size_t role)
 	if (!author_mask(&masked, f->value, f->value_len, &r->task->mask))
 		status = full(r);
 	else if (role == FROM)
-		status = put_author(r, buf_str(&masked), buf_len(&masked));
+		status = put_author(r, f, buf_str(&masked),
+				    buf_len(&masked));
 	else
 		status = put_field(r, f->name, f->name_len, buf_str(&masked),
 				   buf_len(&masked));
