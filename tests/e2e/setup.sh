@@ -155,6 +155,7 @@ expect_exit 'another secret is there' 0 setup
 expect_file_has 'it is kept, and said' "$STDOUT" '^lacking: .*secret was there'
 check 'it is kept' test "$(cat "$W/etc/mailroot/secret")" = 'se#cret'
 chmod 644 "$W/etc/mailroot/secret"
+ENV='SENDMAIL_ROUTEUSERNAME=web1'	# a password there would take its place
 expect_exit 'a secret for all to read' 0 setup
 expect_file_has 'is named' "$STDOUT" '^lacking: .*secret can be read by every'
 ENV=
