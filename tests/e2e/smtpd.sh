@@ -3,7 +3,8 @@
 # Copyright (c) 2026 the mailroot authors
 #
 # SMTP on standard input and output (-bs): the dialogues of tests/smtpd, random
-# sessions against a model, and the ways in which it is started.
+# sessions against a model, the ways in which it is started, and a kill or an
+# error at each of its system calls.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -35,6 +36,7 @@ tally dialogues "$TOP/tests/smtpd/play.py" "$program" "$CONF" "$WORK" \
 tally model "$TOP/tests/smtpd/model.py" "$program" "$CONF" "$WORK" 150
 tally ways "$TOP/tests/smtpd/ways.py" "$program" "$CONF" "$WORK" "$PORT" \
 	"$SINKDIR"
+tally kill "$TOP/tests/smtpd/kill.py" "$program" "$CONF" "$WORK"
 stop_smtpd
 check 'what went out was correct' test "$VIOLATIONS" = 0
 finish
