@@ -86,23 +86,23 @@ picked() {
 }
 # goes 'name' OWNER command...: the caller sees a success each time.
 goes() {
-	name=$1 owner=$2
+	about=$1 owner=$2
 	shift 2
 	n=0
 	for mode in -odi -odb -odq -odd; do
 		for to in bob@far.test 'bob@[127.0.0.1]'; do
-			expect_exit "$name, $mode $to" 0 "$@" $mode "$to" \
+			expect_exit "$about, $mode $to" 0 "$@" $mode "$to" \
 				<"$WORK/m"
-			expect_silent "$name, $mode $to"
+			expect_silent "$about, $mode $to"
 			n=$((n + 1))
 		done
 	done
 	# As PHP's mail() calls it.
 	printf 'To: bob@far.test\r\nSubject: x\r\n\r\nbody of the message\n' \
 		>"$WORK/php"
-	expect_exit "$name, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
-	expect_silent "$name, as PHP"
-	picked "$name" "$owner" $((n + 1))
+	expect_exit "$about, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
+	expect_silent "$about, as PHP"
+	picked "$about" "$owner" $((n + 1))
 }
 
 # ---- with rights, to compare -----------------------------------------------------
