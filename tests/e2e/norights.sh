@@ -102,7 +102,15 @@ goes() {
 		>"$WORK/php"
 	expect_exit "$about, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
 	expect_silent "$about, as PHP"
-	picked "$about" "$owner" $((n + 1))
+	# As Symfony does.
+	printf '%s\r\n' 'HELO [127.0.0.1]' 'MAIL FROM:<web@x.test>' \
+		'RCPT TO:<bob@far.test>' DATA 'Subject: x' '' \
+		'body of the message' . QUIT >"$WORK/smtp"
+	expect_exit "$about, -bs" 0 "$@" -bs <"$WORK/smtp"
+	same "$about, -bs: replies" "$(cut -c 1-3 "$STDOUT" | tr '\n' ' ')" \
+		'220 250 250 250 354 250 221 '
+	expect_empty "$about, -bs (stderr)" "$STDERR"
+	picked "$about" "$owner" $((n + 2))
 }
 
 # ---- with rights, to compare -----------------------------------------------------
