@@ -86,23 +86,31 @@ picked() {
 }
 # goes 'name' OWNER command...: the caller sees a success each time.
 goes() {
-	name=$1 owner=$2
+	about=$1 owner=$2
 	shift 2
 	n=0
 	for mode in -odi -odb -odq -odd; do
 		for to in bob@far.test 'bob@[127.0.0.1]'; do
-			expect_exit "$name, $mode $to" 0 "$@" $mode "$to" \
+			expect_exit "$about, $mode $to" 0 "$@" $mode "$to" \
 				<"$WORK/m"
-			expect_silent "$name, $mode $to"
+			expect_silent "$about, $mode $to"
 			n=$((n + 1))
 		done
 	done
 	# As PHP's mail() calls it.
 	printf 'To: bob@far.test\r\nSubject: x\r\n\r\nbody of the message\n' \
 		>"$WORK/php"
-	expect_exit "$name, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
-	expect_silent "$name, as PHP"
-	picked "$name" "$owner" $((n + 1))
+	expect_exit "$about, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
+	expect_silent "$about, as PHP"
+	# As Symfony does.
+	printf '%s\r\n' 'HELO [127.0.0.1]' 'MAIL FROM:<web@x.test>' \
+		'RCPT TO:<bob@far.test>' DATA 'Subject: x' '' \
+		'body of the message' . QUIT >"$WORK/smtp"
+	expect_exit "$about, -bs" 0 "$@" -bs <"$WORK/smtp"
+	same "$about, -bs: replies" "$(cut -c 1-3 "$STDOUT" | tr '\n' ' ')" \
+		'220 250 250 250 354 250 221 '
+	expect_empty "$about, -bs (stderr)" "$STDERR"
+	picked "$about" "$owner" $((n + 2))
 }
 
 # ---- with rights, to compare -----------------------------------------------------
