@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the table -------------------------------------------------------------- */
@@ -381,7 +382,7 @@ static const struct confrow table[] = {
   .help = "The file whose first line is the password; nobody but root and "
 	  "mailroot's group should read it." },
 { "RoutePasswordCommand", V(text, route_password_command), .def = "",
-  .shown = "none", .flags = CONF_DOMAIN,
+  .shown = "none", .flags = CONF_DOMAIN | CONF_GUARDED,
   .help = "A shell command whose first line of output is the password or, for "
 	  "OAUTHBEARER and XOAUTH2, the access token.",
   .why = "It must end within 10 seconds, in which nothing is sent, and runs at "
@@ -425,7 +426,7 @@ static const struct confrow table[] = {
   .why = "For [domain] sections of hosts that ask for it." },
 
 { "LogFile", V(log, log_file), .def = "",
-  .shown = "none", .group = "Log",
+  .shown = "none", .flags = CONF_GUARDED, .group = "Log",
   .help = "Where events are logged.",
   .why = "Without it they go to syslog, and where there is none to log in "
 	 "StateDirectory. The word stderr is for queue runs only." },
@@ -670,6 +671,15 @@ static void settle(void)
 			settle_section(sources.slot[i]);
 }
 
+/* A file that nobody but root could have written. */
+static bool is_roots(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && st.st_uid == 0 &&
+		!(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 int conf_load(const char *file, char *const *environ_list,
 	      const struct conf_option *options, size_t noptions,
 	      const struct conf_caller *caller, char *error, size_t errsize)
@@ -681,7 +691,9 @@ int conf_load(const char *file, char *const *environ_list,
 	confsource_forget(&sources);
 	sources.error = error;
 	sources.errsize = errsize;
+	sources.guarded = caller->guarded && file && !is_roots(file);
 	status = confsource_file(&sources, file ? file : PATH_CONF, !file);
+	sources.guarded = false;
 	unreadable = status && !file &&
 		faccessat(AT_FDCWD, PATH_CONF, R_OK, AT_EACCESS) != 0;
 	if (unreadable) {
@@ -693,6 +705,7 @@ int conf_load(const char *file, char *const *environ_list,
 	if (!status && !caller->borrowed)
 		status = confsource_environ(&sources, environ_list);
 	confguard_source(&sources, false);
+	sources.guarded = caller->guarded;
 	for (i = 0; i < noptions && !status; i++)
 		status = confsource_option(&sources, options[i].text,
 					   caller->borrowed);

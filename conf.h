@@ -125,6 +125,12 @@ struct conf_caller {
 	bool borrowed;			/* set-group-id and not root: -O sets
 					 * only keys marked "anyone", and the
 					 * environment is not read */
+	bool guarded;			/* not root: a program that lets its
+					 * users' words become arguments (PHP's
+					 * mail() does) must not start others
+					 * or write files by them.  -O, and -C
+					 * with a file that is not root's, do
+					 * not set what is CONF_GUARDED */
 };
 
 /*
