@@ -27,6 +27,7 @@ chmod 644 "$WORK/certs/ca.pem"
 # comes past it: port 25 is where mail would go without the settings.
 SEEN=$WORK/seen
 : >"$SEEN"
+: >"$SEEN.out"
 "$TOP/tests/e2e/tls-server" "$SEEN" --cert "$WORK/certs/server" --auth PLAIN \
 	--password "$SECRET" --life 290 >"$SEEN.out" 2>"$SEEN.err" &
 servers="$servers $!"
@@ -62,6 +63,7 @@ stands() {
 }
 # picked 'name' OWNER N: so many whole messages of this owner are in Pickup,
 # nothing was sent, and the runner sends them.
+MEND=:				# what the operator does before it
 picked() {
 	same "$1: in Pickup" "$(stands)" "0 0 0 $3"
 	same "$1: owner" "$(stat -c %u "$SPOOL"/Pickup/*.eml | sort -u)" "$2"
@@ -73,6 +75,7 @@ picked() {
 	same "$1: nothing unfinished" "$(find "$SPOOL" -name '.tmp-*')" ''
 	same "$1: nothing sent yet" "$(arrived)" 0
 	nobody_else "$1, before the run"
+	$MEND
 	if [ "$READER" ]; then
 		# What was written in this second may still grow.
 		sleep 1.2
@@ -196,11 +199,12 @@ expect_file_has 'unreadable settings, no Pickup' "$STDERR" \
 same 'unreadable settings, no Pickup: nothing' "$(arrived) $(stands)" '0 0 0 0 0'
 nobody_else 'unreadable settings, no Pickup'
 mv "$SPOOL/away" "$SPOOL/Pickup"
-chmod 755 "$WORK/etc/mailroot"
-chmod 700 /etc/mailroot
-goes 'an unreadable /etc/mailroot' $WWW as www-data "$SENDMAIL"
-chmod 755 /etc/mailroot
+# For the runner the password would be out of reach, too, until it is mended.
 chmod 644 "$CONF"
+chmod 700 /etc/mailroot
+MEND='chmod 755 /etc/mailroot'
+goes 'an unreadable /etc/mailroot' $WWW as www-data "$SENDMAIL"
+MEND=:
 
 # The rights are there, the password is not for them: loud, and it waits.
 chown 0:0 /etc/mailroot/password

@@ -157,9 +157,12 @@ if pid == 0:
         resource.setrlimit(what, (value, value))
     if argv0 == [""]:                   # Python knows better
         none = (ctypes.c_char_p * 1)(None)
+        where = (ctypes.c_char_p * 3)(
+            b"SENDMAIL_MAILROOT=" + os.path.join(work, "root").encode(),
+            ("ASAN_OPTIONS=" + env.get("ASAN_OPTIONS", "")).encode(), None)
         name = (ctypes.c_char_p * 2)(b"", None)
         ctypes.CDLL(None).execve(program.encode(),
-            none if "argc=0" in words else name, none)
+            none if "argc=0" in words else name, where)
     os.execve(program, argv0 + args, env)
 if decoy is not None:
     # Only the one we started may still hold it.

@@ -485,8 +485,16 @@ as alice ln -s /etc/mailroot/password "$pick/secret.eml"
 as alice ln -s "$SPOOL/Queue" "$pick/queue.eml"
 as alice mkfifo "$pick/fifo.eml"
 as alice mkdir "$pick/dir.eml"
-as alice ln "$hidden" "$pick/hard.eml" 2>/dev/null ||
-	ln "$hidden" "$pick/hard.eml" 2>/dev/null || :
+# The same file system, or no hard link is possible.
+near=/var/spool/near
+cp -p "$hidden" $near
+chown 0:$MAILROOT $near
+if [ "$(cat /proc/sys/fs/protected_hardlinks 2>/dev/null)" = 1 ]; then
+	check 'alice: no hard link to it' sh -c '! "$@" 2>/dev/null' sh \
+		setpriv --reuid=alice --regid=alice --init-groups \
+		ln $near "$pick/hard.eml"
+fi
+ln $near "$pick/hard2.eml"
 for folder in Queue Badmail Drop State; do
 	for name in link hard; do
 		check "alice: no $name in $folder" sh -c '! "$@" 2>/dev/null' \
@@ -499,10 +507,15 @@ entry=20200101T000000Z-0123456789abcdefghjk.eml
 ln -s "$hidden" "$SPOOL/Queue/$entry"
 mkfifo "$SPOOL/Queue/20200101T000000Z-1123456789abcdefghjk.eml"
 mkdir "$SPOOL/Queue/20200101T000000Z-2123456789abcdefghjk.eml"
+ln $near "$SPOOL/Queue/20200101T000000Z-3123456789abcdefghjk.eml"
 expect_exit 'a run over all that' 0 as root timeout 60 "$SENDMAIL" -q --flush \
 	</dev/null
 check 'nothing hidden was sent' sh -c \
 	'! grep -raqE "hidden text|correct horse" "$1"' sh "$SINKDIR"
+check 'nothing hidden was copied' sh -c '! find "$1" -type f -links 1 \
+	-exec grep -aqE "hidden text|correct horse" {} ";" -print | grep .' sh \
+	"$SPOOL"
+same 'nor changed' "$(stat -c '%U %G %a %s %h' $near)" 'root mailroot 660 34 3'
 check 'the links point where they did' test "$(readlink \
 	"$SPOOL/Queue/$entry")" = "$hidden"
 same 'the hidden file is whole' "$(stat -c '%U %G %a %s' "$hidden")" \
