@@ -32,8 +32,6 @@ static const struct {
 	  "(mailroot.conf(5) lists them)" },
 	{ "MaxHopCount = 5", "F line 1: unknown setting \"MaxHopCount\" (did "
 	  "you mean HopCount?)" },
-	{ "PickupDirectory = /p", "F line 1: unknown setting "
-	  "\"PickupDirectory\" (mailroot.conf(5) lists them)" },
 	{ "Operators = wheel", "F line 1: unknown setting \"Operators\" "
 	  "(mailroot.conf(5) lists them)" },
 	{ "DkimSelector = may", "F line 1: unknown setting "
