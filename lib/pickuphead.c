@@ -126,11 +126,12 @@ static void find_theirs(struct block *b, struct cursor c, bool last)
 }
 
 /* Ours: its words, in their order.  The sizes in the first line are believed
- * where a field ends there. */
+ * where a field ends there; and what was refused has one recipient, whatever
+ * the file behind it begins with. */
 static void find_ours(struct block *b, struct cursor c, bool last)
 {
 	uint64_t envelope = 0, message;
-	bool rcpt = false;
+	bool rcpt = false, refused = false;
 	struct field f;
 	enum word w;
 	int r;
@@ -146,8 +147,12 @@ static void find_ours(struct block *b, struct cursor c, bool last)
 			return;
 		rcpt |= w == WORD_RECEIVER || w == WORD_RECEIVED ||
 			w == WORD_RETURNED;
+		refused |= w == WORD_SENDER &&
+			memmem(f.value, f.value_len, PICKUPHEAD_REFUSED,
+			       strlen(PICKUPHEAD_REFUSED));
 		b->to = c.p;
-		if (envelope && (size_t)(b->to - b->from) == envelope)
+		if ((size_t)(b->to - b->from) == envelope ||
+		    (refused && w == WORD_STATUS))
 			return;
 	}
 	b->more = r < 0;
