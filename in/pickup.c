@@ -502,7 +502,7 @@ static int copy_octets(struct message *m, const struct file *f)
 static struct message *wrap(struct pass *p, struct file *f)
 {
 	struct message *m = queue_new(&p->queue, f->id);
-	struct recipient owner = { .notify = "NEVER" };
+	struct recipient owner = { 0 };
 	struct envelope env = { .uid = f->st.st_uid, .created = p->now,
 				.sender = "", .envid = PICKUPHEAD_REFUSED,
 				.nrcpt = 1, .rcpt = &owner };
