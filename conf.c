@@ -115,6 +115,10 @@ static const struct confrow table[] = {
   .shown = "Badmail in MailRoot", .iis = "Badmail in Mailroot",
   .help = "Messages that were given up, as BadMailKeeps says.",
   .why = "It may be on another volume." },
+{ "PickupDirectory", V(path, pickup_dir), .def = "",
+  .shown = "Pickup in MailRoot", .iis = "Pickup in Mailroot",
+  .help = "Where programs leave messages as files; a queue run takes them.",
+  .why = "See PICKUP in sendmail(8)." },
 { "StateDirectory", V(path, state_dir), .def = "",
   .shown = "State in MailRoot",
   .help = "What is known of hosts that are down, and the log of last "
@@ -219,6 +223,13 @@ static const struct confrow table[] = {
 { "IgnoreDots", V(flag, ignore_dots), .def = "false",
   .flags = CONF_ANYONE, .sendmail = "IgnoreDots", .sendmail_def = "false",
   .help = "A line with a single dot does not end the message." },
+{ "PickupDotStuffed", V(flag, pickup_dot_stuffed), .def = "false",
+  .iis = "true, as SmtpDotStuffPickupDirFiles",
+  .help = "In a file in PickupDirectory a line with a single dot ends the "
+	  "message, and of two dots that begin a line one is taken away.",
+  .why = "Hardly any program writes such files, and in all others a lone dot "
+	 "would cut the message. .NET Framework does, .NET 5 and later does "
+	 "not." },
 { "Verbose", V(flag, verbose), .def = "false",
   .flags = CONF_ANYONE, .sendmail = "Verbose", .sendmail_def = "false",
   .help = "Show the dialogue with the server." },
@@ -563,7 +574,6 @@ static void directories(struct conf *c)
 {
 	if (!*c->mailroot)
 		c->mailroot = PATH_MAILROOT;
-	c->pickup_dir = "";
 	child(c, &c->queue_dir, "Queue");
 	child(c, &c->drop_dir, "Drop");
 	child(c, &c->badmail_dir, "Badmail");

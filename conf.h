@@ -59,6 +59,7 @@ struct conf {
 	enum delivery_mode delivery_mode;
 	enum error_mode error_mode;
 	bool ignore_dots;		/* -i */
+	bool pickup_dot_stuffed;	/* files in Pickup are dot-stuffed */
 	bool verbose;			/* -v */
 	unsigned immediate_timeout;	/* seconds */
 	unsigned connect_timeout;	/* seconds; 0: 5 at once, 30 in a run */

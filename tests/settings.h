@@ -61,7 +61,7 @@ static inline const char *show(const struct conf *c, const char *key)
 	IS("QueueDirectory") S(queue_dir);
 	IS("DropDirectory") S(drop_dir);
 	IS("BadMailDirectory") S(badmail_dir);
-	IS("pickup_dir") S(pickup_dir);
+	IS("PickupDirectory") S(pickup_dir);
 	IS("StateDirectory") S(state_dir);
 	IS("FullyQualifiedDomainName") S(fqdn);
 	IS("DefaultDomain") S(default_domain);
@@ -72,6 +72,7 @@ static inline const char *show(const struct conf *c, const char *key)
 	IS("DeliveryMode") N(delivery_mode);
 	IS("ErrorMode") N(error_mode);
 	IS("IgnoreDots") N(ignore_dots);
+	IS("PickupDotStuffed") N(pickup_dot_stuffed);
 	IS("Verbose") N(verbose);
 	IS("ImmediateTimeout") N(immediate_timeout);
 	IS("ConnectTimeout") N(connect_timeout);
