@@ -127,7 +127,7 @@ static inline int load(const char *text, const char *env, const char *option,
 		bool borrowed)
 {
 	struct conf_option opt = { option };
-	struct conf_caller caller = { borrowed };
+	struct conf_caller caller = { .borrowed = borrowed };
 	char copy[256];
 	char *list[] = { copy, NULL };
 

@@ -231,7 +231,7 @@ goes 'an unreadable secret, no rights' $WWW as www-data setpriv --no-new-privs \
 # A queue of one's own, and a secret that is not: it waits there.
 install -d -o $ALICE -g $ALICE "$WORK/house/alice/root"
 expect_exit 'a queue of his own' 0 as alice "$WORK/house/plain" \
-	-O MailRoot="$WORK/house/alice/root" -O LogFile="$WORK/house/alice/log" \
+	-O MailRoot="$WORK/house/alice/root" \
 	bob@far.test <"$WORK/m"
 expect_silent 'a queue of his own'
 same 'a queue of his own: it waits, and nothing is sent' \
