@@ -161,8 +161,8 @@ static bool unchanged(const struct pass *p, const struct file *f)
 		same_time(&st.st_ctim, &f->st.st_ctim) && same_name(p, f);
 }
 
-/* Opened, if it is one that may be.  The writer's lock is a flock, as .NET's
- * streams have it; who has none is recognised by his writing. */
+/* Opened, if it is one that may be.  Not for writing: closing it would wake the
+ * runner that watches, for this file and for ever. */
 static enum outcome open_file(const struct pass *p, struct file *f)
 {
 	const int how = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
@@ -176,11 +176,7 @@ static enum outcome open_file(const struct pass *p, struct file *f)
 	if (!S_ISREG(named.st_mode))
 		return OTHER;
 	f->st = named;
-	f->fd = openat(p->pickup.dir, f->name, O_RDWR | how);
-	/* Read-only is what it may be; but NFS locks only what is written. */
-	if (f->fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM ||
-			  errno == ETXTBSY))
-		f->fd = openat(p->pickup.dir, f->name, O_RDONLY | how);
+	f->fd = openat(p->pickup.dir, f->name, O_RDONLY | how);
 	if (f->fd < 0)
 		return errno == EACCES || errno == EPERM ? UNREADABLE : WAITS;
 	if (fstat(f->fd, &f->st) != 0 || !same_inode(&f->st, &named) ||
@@ -189,13 +185,21 @@ static enum outcome open_file(const struct pass *p, struct file *f)
 	return f->st.st_nlink == 1 ? DONE : LINKED;
 }
 
+/* The writer's lock is a flock, and may be a shared one, as .NET's streams have
+ * it.  NFS gives only that to who reads; and where there are no locks at all,
+ * a writer is known by his writing. */
+static bool is_locked(const struct file *f)
+{
+	int r = flock(f->fd, LOCK_EX | LOCK_NB);
+
+	if (r != 0 && errno == EBADF)
+		r = flock(f->fd, LOCK_SH | LOCK_NB);
+	return r != 0 && errno == EWOULDBLOCK;
+}
+
 static enum outcome finished(const struct pass *p, const struct file *f)
 {
-	/* A file system without locks has this to say, too. */
-	bool held = flock(f->fd, LOCK_EX | LOCK_NB) != 0 &&
-		errno == EWOULDBLOCK;
-
-	if (!held && f->st.st_size > 0 && same_name(p, f) &&
+	if (!is_locked(f) && f->st.st_size > 0 && same_name(p, f) &&
 	    (rested(&f->st) || says_whole(f->fd, &f->st)))
 		return DONE;
 	return f->st.st_mtime < p->now - PICKUP_LATE_SECONDS ? LATE : WAITS;
@@ -345,6 +349,7 @@ static bool stands(const struct pass *p, const struct file *f)
 	return good;
 }
 
+/* Not promised: a file that takes this one's name between the two calls. */
 static enum outcome forget(struct pass *p, struct file *f)
 {
 	/* Gone, or another by now: what was copied is promised. */
@@ -572,6 +577,7 @@ static enum outcome move_unreadable(struct pass *p, struct file *f)
 {
 	char name[QUEUE_NAME_LEN + 16], stamp[STAMP_LEN + 1];
 	struct queue q;
+	struct stat st;
 	enum outcome o = UNREADABLE;
 
 	if (!rested(&f->st) || !same_name(p, f))
@@ -583,7 +589,7 @@ static enum outcome move_unreadable(struct pass *p, struct file *f)
 	snprintf(name, sizeof name, "%s-%s.unreadable", stamp, f->id);
 	strlcpy(f->error, strerror(EACCES), sizeof f->error);
 	if (queue_open(&q, conf()->badmail_dir, 02770) == 0 &&
-	    faccessat(q.dir, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    fstatat(q.dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
 	    renameat(p->pickup.dir, f->name, q.dir, name) == 0) {
 		snprintf(f->error, sizeof f->error, "it cannot be read: it is "
 			 "%s in Badmail", name);

@@ -322,6 +322,18 @@ check 'as .NET writes: sent within 3 s' wait_for 3 at_least 3
 sunk
 check 'and whole' grep -q '^the end' "$WORK/sunk"
 check 'nothing stays' test "$(files "$PICK")" = 0
+
+# Looking at a file that stays is no event: two runs, and not one after another.
+mkfifo "$PICK/fifo"
+letter locked | put 'locked'
+: >"$WORK/runner.err"
+flock "$PICK/locked" sleep 4 &
+holder=$!
+sleep 3
+runs=$(grep -c 'file=fifo' "$WORK/runner.err" || :)
+check "a file that stays does not keep it busy ($runs runs)" \
+	test "$runs" -ge 1 -a "$runs" -le 3
+wait "$holder" || :
 kill -TERM "$RUNNER"
 status=0
 wait "$RUNNER" || status=$?
