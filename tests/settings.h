@@ -67,6 +67,12 @@ static inline const char *show(const struct conf *c, const char *key)
 	IS("DefaultDomain") S(default_domain);
 	IS("LocalDomains") show_list(dst, size, c->local_domains);
 	IS("PostmasterAddress") S(postmaster);
+	IS("MasqueradeDomain") S(masquerade_domain);
+	IS("SenderMap") S(sender_map);
+	IS("EnvelopeFrom") S(envelope_from);
+	IS("HeaderFrom") S(header_from);
+	IS("HeaderFromMode") N(header_from_mode);
+	IS("AddSender") N(add_sender);
 	IS("SendNdrTo") S(send_ndr_to);
 	IS("SendBadTo") S(send_bad_to);
 	IS("DeliveryMode") N(delivery_mode);

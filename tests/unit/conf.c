@@ -60,6 +60,12 @@ static const struct {
 	{ "SyslogFacility", "mail" },
 	{ "syslog_number", "16" },
 	{ "operators", "" },
+	{ "MasqueradeDomain", "" },
+	{ "SenderMap", "" },
+	{ "EnvelopeFrom", "" },
+	{ "HeaderFrom", "" },
+	{ "HeaderFromMode", "0" },
+	{ "AddSender", "0" },
 };
 
 static void test_defaults(void)
@@ -196,6 +202,19 @@ static const struct {
 	  "postmaster@example.com" },
 	{ "DefaultDomain = example.com\nPostmasterAddress = root",
 	  "PostmasterAddress", "root@example.com" },
+	/* senders: own is a word, another name an address without a domain */
+	{ "EnvelopeFrom = own", "EnvelopeFrom", "own" },
+	{ "HeaderFrom = own", "HeaderFrom", "own" },
+	{ "DefaultDomain = example.com\nEnvelopeFrom = web", "EnvelopeFrom",
+	  "web@example.com" },
+	{ "DefaultDomain = example.com\nHeaderFrom = web", "HeaderFrom",
+	  "web@example.com" },
+	{ "HeaderFromMode = Always", "HeaderFromMode", "1" },
+	{ "HeaderFromMode = always\nHeaderFromMode = missing",
+	  "HeaderFromMode", "0" },
+	{ "AddSender = yes", "AddSender", "1" },
+	{ "MasqueradeDomain = example.com", "MasqueradeDomain",
+	  "example.com" },
 	{ "DefaultDomain = example.com\nSendNdrTo = ops\n", "SendNdrTo",
 	  "ops@example.com" },
 	{ "SendBadTo = a@b.test", "SendBadTo", "a@b.test" },
