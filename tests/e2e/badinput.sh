@@ -378,7 +378,7 @@ same 'torn ones are whole there' "$(cat "$ROOT"/Badmail/* | wc -c)" \
 expect_file_has 'torn ones are logged' "$WORK/log" 'torn'
 expect_file_has 'links are logged' "$WORK/log" 'foreign.*left alone'
 check 'an old unfinished file is gone' test ! -e "$Q/.tmp-old"
-expect_file_has 'and logged' "$WORK/log" 'old recovered'
+expect_file_has 'and logged' "$WORK/log" ' recovered file=[.]tmp-old'
 check 'what a link points to is as it was' cmp -s "$WORK/link" "$Q/$(named 07)"
 expect_exit 'the run again' 0 timeout 20 env -i "$BUILD/sendmail" -C "$CONF" \
 	-q --flush
