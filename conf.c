@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the table -------------------------------------------------------------- */
@@ -114,6 +115,10 @@ static const struct confrow table[] = {
   .shown = "Badmail in MailRoot", .iis = "Badmail in Mailroot",
   .help = "Messages that were given up, as BadMailKeeps says.",
   .why = "It may be on another volume." },
+{ "PickupDirectory", V(path, pickup_dir), .def = "",
+  .shown = "Pickup in MailRoot", .iis = "Pickup in Mailroot",
+  .help = "Where programs leave messages as files; a queue run takes them.",
+  .why = "See PICKUP in sendmail(8)." },
 { "StateDirectory", V(path, state_dir), .def = "",
   .shown = "State in MailRoot",
   .help = "What is known of hosts that are down, and the log of last "
@@ -218,6 +223,13 @@ static const struct confrow table[] = {
 { "IgnoreDots", V(flag, ignore_dots), .def = "false",
   .flags = CONF_ANYONE, .sendmail = "IgnoreDots", .sendmail_def = "false",
   .help = "A line with a single dot does not end the message." },
+{ "PickupDotStuffed", V(flag, pickup_dot_stuffed), .def = "false",
+  .iis = "true, as SmtpDotStuffPickupDirFiles",
+  .help = "In a file in PickupDirectory a line with a single dot ends the "
+	  "message, and of two dots that begin a line one is taken away.",
+  .why = "Hardly any program writes such files, and in all others a lone dot "
+	 "would cut the message. .NET Framework does, .NET 5 and later does "
+	 "not." },
 { "Verbose", V(flag, verbose), .def = "false",
   .flags = CONF_ANYONE, .sendmail = "Verbose", .sendmail_def = "false",
   .help = "Show the dialogue with the server." },
@@ -381,7 +393,7 @@ static const struct confrow table[] = {
   .help = "The file whose first line is the password; nobody but root and "
 	  "mailroot's group should read it." },
 { "RoutePasswordCommand", V(text, route_password_command), .def = "",
-  .shown = "none", .flags = CONF_DOMAIN,
+  .shown = "none", .flags = CONF_DOMAIN | CONF_GUARDED,
   .help = "A shell command whose first line of output is the password or, for "
 	  "OAUTHBEARER and XOAUTH2, the access token.",
   .why = "It must end within 10 seconds, in which nothing is sent, and runs at "
@@ -425,7 +437,7 @@ static const struct confrow table[] = {
   .why = "For [domain] sections of hosts that ask for it." },
 
 { "LogFile", V(log, log_file), .def = "",
-  .shown = "none", .group = "Log",
+  .shown = "none", .flags = CONF_GUARDED, .group = "Log",
   .help = "Where events are logged.",
   .why = "Without it they go to syslog, and where there is none to log in "
 	 "StateDirectory. The word stderr is for queue runs only." },
@@ -562,7 +574,6 @@ static void directories(struct conf *c)
 {
 	if (!*c->mailroot)
 		c->mailroot = PATH_MAILROOT;
-	c->pickup_dir = "";
 	child(c, &c->queue_dir, "Queue");
 	child(c, &c->drop_dir, "Drop");
 	child(c, &c->badmail_dir, "Badmail");
@@ -670,6 +681,15 @@ static void settle(void)
 			settle_section(sources.slot[i]);
 }
 
+/* A file that nobody but root could have written. */
+static bool is_roots(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && st.st_uid == 0 &&
+		!(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 int conf_load(const char *file, char *const *environ_list,
 	      const struct conf_option *options, size_t noptions,
 	      const struct conf_caller *caller, char *error, size_t errsize)
@@ -681,7 +701,9 @@ int conf_load(const char *file, char *const *environ_list,
 	confsource_forget(&sources);
 	sources.error = error;
 	sources.errsize = errsize;
+	sources.guarded = caller->guarded && file && !is_roots(file);
 	status = confsource_file(&sources, file ? file : PATH_CONF, !file);
+	sources.guarded = false;
 	unreadable = status && !file &&
 		faccessat(AT_FDCWD, PATH_CONF, R_OK, AT_EACCESS) != 0;
 	if (unreadable) {
@@ -693,6 +715,7 @@ int conf_load(const char *file, char *const *environ_list,
 	if (!status && !caller->borrowed)
 		status = confsource_environ(&sources, environ_list);
 	confguard_source(&sources, false);
+	sources.guarded = caller->guarded;
 	for (i = 0; i < noptions && !status; i++)
 		status = confsource_option(&sources, options[i].text,
 					   caller->borrowed);

@@ -59,6 +59,7 @@ struct conf {
 	enum delivery_mode delivery_mode;
 	enum error_mode error_mode;
 	bool ignore_dots;		/* -i */
+	bool pickup_dot_stuffed;	/* files in Pickup are dot-stuffed */
 	bool verbose;			/* -v */
 	unsigned immediate_timeout;	/* seconds */
 	unsigned connect_timeout;	/* seconds; 0: 5 at once, 30 in a run */
@@ -125,6 +126,12 @@ struct conf_caller {
 	bool borrowed;			/* set-group-id and not root: -O sets
 					 * only keys marked "anyone", and the
 					 * environment is not read */
+	bool guarded;			/* not root: a program that lets its
+					 * users' words become arguments (PHP's
+					 * mail() does) must not start others
+					 * or write files by them.  -O, and -C
+					 * with a file that is not root's, do
+					 * not set what is CONF_GUARDED */
 };
 
 /*

@@ -191,6 +191,20 @@
 #ifndef PICKUP_REST_MS
 #define PICKUP_REST_MS 1100
 #endif
+/* One run takes files from Pickup for so long (milliseconds); then what is in
+ * Queue has its turn. */
+#ifndef PICKUP_PASS_MS
+#define PICKUP_PASS_MS (60 * 1000)
+#endif
+/* A file that is empty, locked or growing for this long is worth a line. */
+#ifndef PICKUP_LATE_SECONDS
+#define PICKUP_LATE_SECONDS 3600
+#endif
+/* What cannot be used is kept in Badmail; where that folder has no limit this
+ * is one for a single file. */
+#ifndef PICKUP_BADMAIL_MAX
+#define PICKUP_BADMAIL_MAX (1024 * 1024 * 1024)
+#endif
 /* From a message's name in Queue to the end of its lock: the fsync of the
  * directory (milliseconds). */
 #ifndef WATCH_GRACE_MS

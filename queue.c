@@ -37,6 +37,10 @@
  *   the end
  *  13 unlink                     the file again, every           unlink again
  *                                recipient marked (7 came first)
+ *   taking a file from Pickup (its name here follows from what it is there)
+ *  14 copy and commit it (1-5)   both                            EEXIST, and 15
+ *  15 unlink it in Pickup        the copy, or both               the same
+ *  16 fsync(Pickup)              the copy                        none
  *
  * 2 < 3 < 4 forbids torn mail.  5 before success forbids lost mail.  7 before
  * 13 and 9 before 10 forbid forgetting a recipient.  3 and 5 are both needed:
@@ -56,7 +60,9 @@
  *
  * Not promised: order, and no second copy where we were killed between a
  * server's reply and 7; nor no second report where we were killed between 9
- * and 10 and the first has been delivered by then (EEXIST needs it to stand).
+ * and 10, or 14 and 16, and the first has been delivered by then (EEXIST needs
+ * it to stand).  Where 15 fails 14 is taken back: what stays in Pickup is not
+ * sent.
  *
  * Assumed of the system: rename is atomic, fsync of a file keeps its contents,
  * fsync of a directory its names; EINVAL from the latter means a file system
@@ -190,15 +196,21 @@ static void put_base32(char *dst, int n, uint64_t v)
 	}
 }
 
+void queue_id_of(char id[QUEUE_ID_LEN + 1], int64_t ms, uint64_t chance)
+{
+	put_base32(id, 9, (uint64_t)ms);
+	put_base32(id + 9, 11, chance);
+	id[QUEUE_ID_LEN] = '\0';
+}
+
 void queue_id(char id[QUEUE_ID_LEN + 1])
 {
 	uint64_t chance;
 
 	random_bytes(&chance, sizeof chance);
 	/* Seconds suffice for the order; the rest is chance. */
-	put_base32(id, 9, (uint64_t)now_real() * 1000 + chance % 1000);
-	put_base32(id + 9, 11, chance >> 9);
-	id[QUEUE_ID_LEN] = '\0';
+	queue_id_of(id, (int64_t)now_real() * 1000 + (int64_t)(chance % 1000),
+		    chance >> 9);
 }
 
 /* FNV-1a: what follows must be the same after a crash, not secret (who can
@@ -766,7 +778,8 @@ unsigned queue_recover(struct queue *q, time_t now)
 		if (strncmp(e->d_name, TMP, strlen(TMP)) != 0 ||
 		    !orphan(q, e->d_name, now))
 			continue;
-		log_event(LOG_NOTICE, e->d_name + strlen(TMP), "recovered",
+		/* In Pickup anybody may choose it: no id, a name. */
+		log_event(LOG_NOTICE, NULL, "recovered", "file", e->d_name,
 			  "text", "an unfinished file that belonged to nobody "
 			  "was removed", NULL);
 		n++;

@@ -134,6 +134,8 @@ uint64_t queue_octets(struct queue *q);
 /* A new id; and one that follows from another, a number and a purpose, for
  * what must not be made twice. */
 void queue_id(char id[QUEUE_ID_LEN + 1]);
+/* Of a time in milliseconds and 55 bits of the caller's. */
+void queue_id_of(char id[QUEUE_ID_LEN + 1], int64_t ms, uint64_t chance);
 void queue_derive(char id[QUEUE_ID_LEN + 1], const char *from, unsigned number,
 		  char purpose);
 

@@ -720,7 +720,8 @@ int main(int argc, char **argv)
 		fputs(buf_str(&c.settings), stdout);
 		return EXIT_OK;
 	}
-	caller.borrowed = caller_borrows();
+	caller = (struct conf_caller){ .borrowed = caller_borrows(),
+				       .guarded = getuid() != 0 };
 	status = conf_load(c.conf_file, caller_environ(), c.set, c.nset, &caller,
 			   error, sizeof error);
 	/* Without the settings nothing may be sent from here, but what is

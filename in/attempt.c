@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * Copyright (a) 2026 the mailroot authors */
+ * Copyright (c) 2026 the mailroot authors */
 /*
  * A complete message to its fate: see attempt.h.  In reading order: where it
  * is kept, the immediate attempt, the processes that go on without the caller,

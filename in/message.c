@@ -384,7 +384,7 @@ int message_read(struct incoming *in)
 	r->intake.dots = in->dots;
 	/* The header whole, and a piece that doubles (a lone LF is CRLF). */
 	buf_init(&r->text, 2 * HEADER_MAX + 4 * IO_CHUNK);
-	in->m = in->q ? queue_new(in->q, NULL) : queue_new_memory();
+	in->m = in->q ? queue_new(in->q, in->id) : queue_new_memory();
 	if (!in->m) {
 		status = storage_failed(in, "make a message");
 	} else {

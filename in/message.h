@@ -19,6 +19,7 @@ struct incoming {
 	 * EINTR when a signal says stop. */
 	ssize_t (*read)(void *ctx, void *p, size_t n);
 	struct queue *q;		/* NULL: into memory */
+	const char *id;			/* NULL: a new one */
 	bool dots;			/* a lone dot ends it */
 	uint64_t max_size;		/* octets; 0 none */
 	unsigned max_hops;

@@ -67,6 +67,9 @@ static void put_setting(struct buf *out, const struct confrow *s)
 			      s->sendmail : "", s->sendmail_def);
 	if (s->flags & CONF_DOMAIN)
 		buf_puts(out, "May stand in a section.\n");
+	if (s->flags & CONF_GUARDED)
+		buf_puts(out, "Only root may set it by\n.Fl O ,\nor by\n.Fl C\n"
+			 "with a file that others can write.\n");
 	if (s->flags & CONF_ANYONE)
 		buf_puts(out, "Anyone may set it.\n");
 }

@@ -213,6 +213,10 @@ static int take(struct confsource *src, const struct place *at,
 	if (at->section && !(r->flags & CONF_DOMAIN))
 		return fail(src, at, "%s holds for all domains: put it before "
 			    "the first [domain ...] line", r->name);
+	if (src->guarded && (r->flags & CONF_GUARDED))
+		return fail(src, at, "%s is refused here: it may stand in "
+			    "mailroot.conf, in a file that only root may "
+			    "write, or in the environment", r->name);
 	if (!confvalue_set(&r->v, src->spare, text, why))
 		return fail(src, at, "%s \"%.*s%s\" %s", r->name,
 			    secret ? 0 : 80, text,

@@ -16,6 +16,8 @@
 
 enum {
 	CONF_ANYONE = 1,	/* may be set by -O with borrowed rights */
+	CONF_GUARDED = 4,	/* starts a program, or writes a file: never
+				 * believed where src->guarded is set */
 	CONF_DOMAIN = 2,	/* may stand in a [domain] section */
 };
 
@@ -52,6 +54,7 @@ struct confsource {
 	struct confsection **slot;
 	size_t nslots, nsections;
 
+	bool guarded;		/* of the source that is read now */
 	char *error;		/* where the one error line goes */
 	size_t errsize;
 };

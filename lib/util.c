@@ -26,6 +26,14 @@ time_t now_real(void)
 	return time(NULL);
 }
 
+int64_t now_real_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int64_t now_mono(void)
 {
 	struct timespec ts;

@@ -26,6 +26,8 @@ enum {
 
 /* Seconds since 1970: for what is written to disk. */
 time_t now_real(void);
+/* The same in milliseconds: for the age of a file that may still grow. */
+int64_t now_real_ms(void);
 /* Milliseconds of a clock that only goes forward: for time-outs. */
 int64_t now_mono(void);
 

@@ -38,9 +38,10 @@ int bounce_report(struct message *m, enum bounce_action action,
 /*
  * Puts a committed message into Badmail (and takes it out of Queue): 0, or -1
  * with errno and everything still in Queue.  why: one word for the log:
- * "expired", "unreturnable", "torn".  Keeps MaxBadMailFolderSize: the oldest
- * go, each with a log line; 0 keeps nothing: the message is then only removed
- * and logged.  SendBadTo gets a copy, best effort.
+ * "expired", "unreturnable", "torn", "pickup" (its text is no message).  Keeps
+ * MaxBadMailFolderSize: the oldest go, each with a log line; 0 keeps nothing:
+ * the message is then only removed and logged.  SendBadTo gets a copy, best
+ * effort.
  */
 int bounce_badmail(struct message *m, const char *why, time_t now);
 

@@ -541,8 +541,9 @@ int report_badmail(struct message *out, struct message *m, const char *why,
 		if (*env->rcpt[i].status)
 			say(&w, "    ", "%s", env->rcpt[i].status);
 	}
-	/* What is torn has no message that could be shown. */
-	if (env->nrcpt > 0)
+	/* What is torn, or a file of Pickup as it was left, is no message that
+	 * could be shown. */
+	if (env->nrcpt > 0 && strcmp(why, "pickup") != 0)
 		put_original(&w);
 	return finish(&w);
 }

@@ -10,6 +10,7 @@
 #include "out/run.h"
 #include "conf.h"
 #include "in/limits.h"
+#include "in/pickup.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "out/bounce.h"
@@ -316,12 +317,14 @@ static void recover_others(time_t now)
 
 int run_once(bool flush, const struct run_filter *only)
 {
-	struct run r = { .now = now_real(), .flush = flush, .only = only };
+	struct run r = { .flush = flush, .only = only };
 	struct deliver_setup setup = { .tell = told,
 				       .no_bdat = state_answer_no_bdat,
 				       .verbose = conf()->verbose, .ctx = &r };
 	size_t i;
 
+	pickup_take();
+	r.now = now_real();
 	if (queue_open(&r.q, conf()->queue_dir, 0) != 0) {
 		if (errno == ENOENT)
 			return EXIT_OK;		/* nothing was ever queued */

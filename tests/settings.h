@@ -61,17 +61,24 @@ static inline const char *show(const struct conf *c, const char *key)
 	IS("QueueDirectory") S(queue_dir);
 	IS("DropDirectory") S(drop_dir);
 	IS("BadMailDirectory") S(badmail_dir);
-	IS("pickup_dir") S(pickup_dir);
+	IS("PickupDirectory") S(pickup_dir);
 	IS("StateDirectory") S(state_dir);
 	IS("FullyQualifiedDomainName") S(fqdn);
 	IS("DefaultDomain") S(default_domain);
 	IS("LocalDomains") show_list(dst, size, c->local_domains);
 	IS("PostmasterAddress") S(postmaster);
+	IS("MasqueradeDomain") S(masquerade_domain);
+	IS("SenderMap") S(sender_map);
+	IS("EnvelopeFrom") S(envelope_from);
+	IS("HeaderFrom") S(header_from);
+	IS("HeaderFromMode") N(header_from_mode);
+	IS("AddSender") N(add_sender);
 	IS("SendNdrTo") S(send_ndr_to);
 	IS("SendBadTo") S(send_bad_to);
 	IS("DeliveryMode") N(delivery_mode);
 	IS("ErrorMode") N(error_mode);
 	IS("IgnoreDots") N(ignore_dots);
+	IS("PickupDotStuffed") N(pickup_dot_stuffed);
 	IS("Verbose") N(verbose);
 	IS("ImmediateTimeout") N(immediate_timeout);
 	IS("ConnectTimeout") N(connect_timeout);
@@ -126,7 +133,7 @@ static inline int load(const char *text, const char *env, const char *option,
 		bool borrowed)
 {
 	struct conf_option opt = { option };
-	struct conf_caller caller = { borrowed };
+	struct conf_caller caller = { .borrowed = borrowed };
 	char copy[256];
 	char *list[] = { copy, NULL };
 

@@ -40,20 +40,20 @@ saw() { seen="$seen $1"; }
 
 # ---- rows -------------------------------------------------------------------
 
-# client NAME PACKAGE HOW: begins a row, and ends the one before it.
+# client NAME PACKAGE HOW: begins a row, and ends the one before it.  Without
+# the package (- is none) the file ends here, skipped.
 client() {
 	end_row
 	row=$1 package=$2 how=$3 result=works seen=
-}
-
-# needs FILE...: what the row cannot do without.  needs x || return
-needs() {
-	for file; do
-		[ ! -e "$file" ] || continue
-		result=SKIPPED
-		echo "SKIPPED clients: $row: no $file"
-		return 1
-	done
+	if [ "$2" = - ] || grep -q "^$2_" /clients/packages ||
+	    dpkg-query -W "$2" >/run/found 2>&1; then
+		return 0
+	fi
+	echo "SKIPPED clients: $row: there is no package $2"
+	result=SKIPPED
+	end_row
+	echo done >/run/done
+	exit 0
 }
 
 end_row() {
@@ -153,7 +153,7 @@ message() {
 	echo "$1" >/run/wanted
 	shift
 	printf '%s\n' "$@" | sort >>/run/wanted
-	if ! wait_for 50 find_message; then
+	if ! wait_for 80 find_message; then
 		bad "no message with this envelope"
 		show /run/wanted
 		echo '    but:'

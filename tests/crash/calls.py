@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass
 
 TRACED = ("open,openat,creat,close,dup,dup2,dup3,fcntl,lseek,write,writev,"
-          "pwrite64,pwritev,pwritev2,fsync,fdatasync,sync_file_range,ftruncate,"
-          "truncate,fallocate,sendfile,copy_file_range,rename,renameat,"
-          "renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,"
-          "mkdirat,rmdir,fork,vfork,clone,clone3,exit_group,socket,sendto,"
-          "sendmsg,recvfrom,recvmsg,read")
+          "pwrite64,pwritev,pwritev2,fsync,fdatasync,syncfs,sync_file_range,"
+          "ftruncate,truncate,fallocate,sendfile,copy_file_range,rename,"
+          "renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,"
+          "mkdir,mkdirat,rmdir,fork,vfork,clone,clone3,exit_group,socket,"
+          "sendto,sendmsg,recvfrom,recvmsg,read")
 BASE = 0	# the inode of the watched directory itself
 TOP = "root"	# the one name in it that matters
 
@@ -42,7 +42,8 @@ class Op:
     isdir: bool = False
     off: int = 0		# write: where; truncate: the new size
     data: bytes = b""
-    how: str = ""		# sync: fsync or fdatasync; said: the sink's file
+    how: str = ""		# sync: fsync, fdatasync or syncfs, which is of all
+				# there is; said: the sink's file
     status: int = 0		# exit
 
 
@@ -243,7 +244,7 @@ class Reader:
         if opened:
             self.add("sync", pid, "%s %s" % (how, self.path(opened.ino)),
                      ino=opened.ino, how=how,
-                     isdir=opened.ino in self.dirs)
+                     isdir=how == "syncfs" or opened.ino in self.dirs)
 
     # -- descriptors and processes
 
@@ -301,7 +302,7 @@ class Reader:
             self.do_rename(pid, [here, args[0], here, args[1]], result)
         elif name in ("unlink", "rmdir"):
             self.do_unlink(pid, [here, *args], result)
-        elif name in ("fsync", "fdatasync"):
+        elif name in ("fsync", "fdatasync", "syncfs"):
             self.do_sync(pid, args, result, name)
         elif name in ("dup", "dup2", "dup3"):
             self.do_dup(pid, int(args[0]), result)

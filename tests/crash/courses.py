@@ -29,6 +29,8 @@ class Message:
     to: list
     sender: str = SENDER
     lines: int = 60
+    pickup: bool = False	# left there as a file, by another program
+    bad: bytes = b""		# what makes of it one that cannot be used
 
     def text(self):
         """Sectors that differ from each other, and dots that begin lines."""
@@ -37,6 +39,16 @@ class Message:
         return ("Subject: crash\nX-Crash: %s\nTo: undisclosed:;\n\n"
                 "%s.\n..\nthe end of %s\n" % (self.token, body, self.token)
                 ).encode()
+
+    def file(self):
+        """As IIS wants it in Pickup; with a header that is complete, so that
+        it is the same whenever it is taken."""
+        lines = ["x-sender: " + self.sender,
+                 *("x-receiver: " + addr for addr in self.to),
+                 "From: " + self.sender,
+                 "Date: Sun, 22 Nov 2026 01:00:00 +0000",
+                 "Message-ID: <%s@client.test>" % self.token, ""]
+        return "\n".join(lines).encode() + self.text() + self.bad
 
     def args(self):
         return ["-i", "-f", self.sender or "<>", *self.to]
@@ -53,6 +65,7 @@ class Course:
     recovery: list = field(default_factory=list)	# settings then
     down: bool = False		# the server, during the course
     fresh: bool = False		# no MailRoot yet
+    rights: bool = True		# of the submitter; without, Pickup is his way
     prepare: object = None	# called with the MailRoot
     status: int = 0
     never: tuple = ()		# kinds of calls that must not be there
@@ -65,6 +78,9 @@ class Course:
 
     def messages(self):
         return [self.message, *self.more]
+
+    def pickup(self):
+        return not self.rights or any(m.pickup for m in self.messages())
 
 
 def orphans(root):
@@ -81,8 +97,9 @@ def no_badmail(root):
     os.rmdir(os.path.join(root, "Badmail"))
 
 
-def left(queue=0, drop=0, badmail=0, sink=0):
-    return dict(Queue=queue, Drop=drop, Badmail=badmail, sink=sink)
+def left(queue=0, drop=0, badmail=0, sink=0, pickup=0):
+    return dict(Queue=queue, Drop=drop, Badmail=badmail, sink=sink,
+                Pickup=pickup)
 
 
 GIVE_UP = "SmtpRemoteNDRExpireMinutes = 0"
@@ -185,6 +202,27 @@ COURSES = [
            Message("old3", ["later@far.test"], ""), settings=[GIVE_UP],
            recovery=[GIVE_UP], left=left(badmail=1),
            prepare=no_badmail),
+    # ---- Pickup: a run takes files, and who has no rights leaves one
+    Course("pickup", Message("pick", ["bob@far.test", "carl@far.test"],
+                             pickup=True), left=left(sink=1),
+           faults=("no-fsync", "no-dir-fsync", "rename-first",
+                   "pickup-first")),
+    Course("pickup-host-down", Message("picked", ["bob@far.test"],
+                                       pickup=True), down=True,
+           left=left(queue=1), faults=("no-fsync", "no-dir-fsync",
+                                       "pickup-first")),
+    Course("pickup-and-queue", Message("file", ["dora@local.test"],
+                                       pickup=True),
+           more=[Message("files", ["bob@far.test"], pickup=True, lines=5),
+                 Message("queued", ["carl@far.test"], lines=5)],
+           left=left(drop=1, sink=2), faults=("no-fsync", "no-dir-fsync")),
+    Course("pickup-refused", Message("nul", ["bob@far.test"], lines=5,
+                                     pickup=True, bad=b"\0\n"),
+           left=left(badmail=1), faults=("no-fsync", "pickup-first")),
+    Course("without-rights", Message("poor", ["bob@far.test",
+                                              "carl@far.test"]), "-odi",
+           rights=False, left=left(pickup=1),
+           faults=("no-fsync", "no-dir-fsync", "rename-first")),
     # ---- recovery
     Course("run-orphan", Message("orphan", ["bob@far.test"]), prepare=orphans,
            left=left(sink=1)),
@@ -235,6 +273,16 @@ def forget_first(ops):
     return ops[:at] + gone + ops[at:]
 
 
+def pickup_first(ops):
+    """The file in Pickup goes before its copy has a name that counts."""
+    ops = list(ops)
+    forget = next(op for op in ops if op.kind == "unlink" and
+                  op.text.startswith("unlink Pickup/"))
+    ops.remove(forget)
+    at = next(n for n, op in enumerate(ops) if op.kind == "move")
+    return [*ops[:at], forget, *ops[at:]]
+
+
 FAULTS = {"no-fsync": no_fsync, "no-dir-fsync": no_dir_fsync,
           "no-data-sync": no_data_sync, "rename-first": rename_first,
-          "forget-first": forget_first}
+          "forget-first": forget_first, "pickup-first": pickup_first}

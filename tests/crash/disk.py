@@ -4,7 +4,8 @@
 
 Taken for certain is only what was asked for: fsync or fdatasync of a file
 keeps the bytes and the size it had, and not its name; fsync of a directory
-keeps the names made, changed and removed in it.  A name operation happens
+keeps the names made, changed and removed in it; syncfs keeps all that was
+done.  A name operation happens
 whole or not at all, and a file has one name at a time.  Everything else is
 pending, and of what is pending
 
@@ -103,7 +104,8 @@ def absorb(durable, pending, sync):
     for op in pending:
         file = op.kind in BYTES and op.ino == sync.ino
         name = op.kind in NAMES and op.dir == sync.ino
-        (done if file or name else rest).append(op)
+        every = sync.how == "syncfs"
+        (done if file or name or every else rest).append(op)
     for op in done:
         durable.apply(op)
     # What was done to a name before is overtaken by it.

@@ -15,6 +15,7 @@ from courses import RECOVERY_RULES
 
 LIMIT = 60		# seconds for any one program
 AGED = 7200		# seconds: older than an unfinished file may get
+NOBODY = "65534"	# who has no rights
 
 
 def scratch():
@@ -48,8 +49,14 @@ def write_tree(base, tree, old):
             continue
         with open(full, "wb", buffering=0) as f:
             f.write(tree[path])
-        if path in old:
+        if path in old or is_file_of_pickup(path):
             age(full)
+
+
+def is_file_of_pickup(path):
+    """It has been there for longer than a second."""
+    words = path.split("/")
+    return words[1] == "Pickup" and not words[-1].startswith(".")
 
 
 def age(path):
@@ -133,23 +140,42 @@ class House:
                 "SmartHost = 127.0.0.1:%d" % (port or self.server.port),
                 *settings, ""]))
 
-    def make_root(self):
+    def make_root(self, pickup=False):
         shutil.rmtree(os.path.join(self.base, TOP), ignore_errors=True)
-        for name in ("", "Queue", "Drop", "Badmail", "State"):
+        for name in ("", "Queue", "Drop", "Badmail", "State",
+                     *(["Pickup"] if pickup else ())):
             os.mkdir(os.path.join(self.base, TOP, name))
 
-    def sendmail(self, args, text=b"", before=()):
+    def open_pickup(self):
+        """To everybody, the way there and the program too."""
+        os.chmod(os.path.join(self.base, TOP, "Pickup"), 0o1733)
+        for at in (self.base, os.path.dirname(self.base)):
+            os.chmod(at, 0o711)
+        shutil.copy(os.path.join(self.build, "sendmail"), self.base)
+
+    def leave(self, name, octets):
+        path = os.path.join(self.base, TOP, "Pickup", name)
+        with open(path, "wb") as f:
+            f.write(octets)
+        age(path)
+
+    def sendmail(self, args, text=b"", before=(), where=None):
         """Status and both outputs."""
         done = subprocess.run(
-            [*before, os.path.join(self.build, "sendmail"), "-C", self.conf,
+            [*before, os.path.join(where or self.build, "sendmail"), "-C",
+             self.conf,
              *args], input=text, stdout=subprocess.PIPE, check=False,
             stderr=subprocess.STDOUT, env=self.env, timeout=LIMIT)
         return done.returncode, done.stdout
 
-    def traced(self, args, text, log):
+    def traced(self, args, text, log, rights=True):
+        strace = ["strace", "-f", "-qq", "-xx", "-s", "4000000", "-e",
+                  "trace=" + TRACED, "-e", "signal=none", "-o", log]
+        if rights:
+            return self.sendmail(args, text, strace)
         return self.sendmail(args, text, [
-            "strace", "-f", "-qq", "-xx", "-s", "4000000", "-e",
-            "trace=" + TRACED, "-e", "signal=none", "-o", log])
+            *strace, "setpriv", "--reuid", NOBODY, "--regid", NOBODY,
+            "--clear-groups"], self.base)
 
     def recover(self, tree, old):
         """Two queue runs over this tree, an hour and more between them:
@@ -172,7 +198,7 @@ class House:
                 if name.startswith(".tmp-"):
                     age(os.path.join(at, name))
                     more = True
-                more |= os.path.basename(at) == "Queue"
+                more |= os.path.basename(at) in ("Queue", "Pickup")
         return more
 
     def close(self):

@@ -121,6 +121,15 @@ conf "SenderMap = $WORK/map" 'HeaderFrom = own' 'HeaderFromMode = always'
 text 'Subject: x' 'From: ann@far.test' 'Reply-To: r@far.test'
 sent 'own' 'a@b.test' 'From: shop@example.com|Reply-To: r@far.test|' -f a@b.test
 
+conf 'HeaderFrom = site@example.com' 'HeaderFromMode = always'
+text 'Subject: x' 'From: ann@far.test' 'Reply-To: r@far.test' \
+	'Resent-From: bea@far.test'
+sent 'Resent-From stays' 'a@b.test' 'From: site@example.com|Reply-To: r@far.test|Resent-From: bea@far.test|' -f a@b.test
+conf 'HeaderFrom = site@example.com'
+text 'Subject: x' 'To: carl@far.test'
+sent '-t with -f' 'a@b.test' 'From: S <site@example.com>|' -t -F S -f a@b.test
+sent '-t with the null sender' '' 'From: S <site@example.com>|' -t -F S -f '<>'
+
 # ---- Sender ---------------------------------------------------------------------------------
 
 conf
@@ -134,6 +143,39 @@ text 'Subject: x' "From: $ME"
 sent 'the user himself' "$ME@client.test" "From: $ME@client.test|"
 text 'Subject: x' 'From: ann@far.test' 'Sender: c@far.test'
 sent 'one that is there stays' "$ME@client.test" 'From: ann@far.test|Sender: c@far.test|'
+
+# ---- a uid without a passwd entry ---------------------------------------------------------------
+
+# By number he is in the map, else he is uidN.
+uid=$((2000000 + $$))
+stranger() {
+	setpriv --reuid=$uid --regid=65534 --clear-groups -- env -i \
+		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		"$WORK/sendmail" -C "$CONF" "$@"
+}
+from_stranger() {
+	rm -f "$SINKDIR"/*
+	expect_exit "$1" 0 stranger -i bob@far.test <"$WORK/m"
+	expect_silent "$1"
+	expect_file_has "$1: envelope" "$(echo "$SINKDIR"/*.msg)" "^mail: <$2>"
+	expect_file_has "$1: header" "$(echo "$SINKDIR"/*.msg)" "^From: $2"
+}
+if setpriv --reuid=$uid --regid=65534 --clear-groups true 2>/dev/null; then
+	cp "$BUILD/sendmail" "$WORK/sendmail"
+	mkdir "$WORK/own"
+	chown $uid "$WORK/own"
+	chmod 755 "$WORK"
+	text 'Subject: x'
+	conf "MailRoot = $WORK/own"
+	chmod 644 "$CONF"
+	from_stranger 'no name' "uid$uid@client\\.test"
+	echo "$uid: shop@example.com" >"$WORK/map"
+	conf "MailRoot = $WORK/own" "SenderMap = $WORK/map"
+	chmod 644 "$CONF" "$WORK/map"
+	from_stranger 'no name, in the map' 'shop@example\.com'
+else
+	skip 'a uid without a passwd entry: this user cannot become one'
+fi
 
 # ---- by the other ways in ----------------------------------------------------------------------
 

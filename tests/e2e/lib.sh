@@ -29,6 +29,7 @@ ROOT=$WORK/root			# the MailRoot
 CONF=$WORK/mailroot.conf
 STDOUT=$WORK/stdout		# of the last expect_exit
 STDERR=$WORK/stderr
+LOGENV=
 EXTRA_ENV=			# 'NAME=value ...' for sendmail, no blanks
 passed=0 failed=0 skipped=0 servers='' nservers=0
 : >"$STDOUT"
@@ -67,12 +68,16 @@ write_conf() {
 			split(line[i], part, " *= *")
 			if (always[i] || last[part[1]] == i) print line[i]
 		} }' >"$CONF"
+	# A file of others than root's may not name a LogFile.
+	[ "$(id -u)" -ne 0 ] || return 0
+	LOGENV=SENDMAIL_$(sed -n 's/^LogFile *= */LOGFILE=/p' "$CONF")
+	sed '/^LogFile/d' "$CONF" >"$CONF.new" && mv "$CONF.new" "$CONF"
 }
 
 # The program as a caller without an environment starts it.
 sendmail() {
 	# shellcheck disable=SC2086 # EXTRA_ENV is a list
-	env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+	env -i PATH="$PATH" ${LOGENV:+"$LOGENV"} ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
 		$EXTRA_ENV "$BUILD/sendmail" -C "$CONF" "$@"
 }
 

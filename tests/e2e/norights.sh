@@ -27,6 +27,7 @@ chmod 644 "$WORK/certs/ca.pem"
 # comes past it: port 25 is where mail would go without the settings.
 SEEN=$WORK/seen
 : >"$SEEN"
+: >"$SEEN.out"
 "$TOP/tests/e2e/tls-server" "$SEEN" --cert "$WORK/certs/server" --auth PLAIN \
 	--password "$SECRET" --life 290 >"$SEEN.out" 2>"$SEEN.err" &
 servers="$servers $!"
@@ -62,6 +63,7 @@ stands() {
 }
 # picked 'name' OWNER N: so many whole messages of this owner are in Pickup,
 # nothing was sent, and the runner sends them.
+MEND=:				# what the operator does before it
 picked() {
 	same "$1: in Pickup" "$(stands)" "0 0 0 $3"
 	same "$1: owner" "$(stat -c %u "$SPOOL"/Pickup/*.eml | sort -u)" "$2"
@@ -73,6 +75,7 @@ picked() {
 	same "$1: nothing unfinished" "$(find "$SPOOL" -name '.tmp-*')" ''
 	same "$1: nothing sent yet" "$(arrived)" 0
 	nobody_else "$1, before the run"
+	$MEND
 	if [ "$READER" ]; then
 		# What was written in this second may still grow.
 		sleep 1.2
@@ -86,23 +89,31 @@ picked() {
 }
 # goes 'name' OWNER command...: the caller sees a success each time.
 goes() {
-	name=$1 owner=$2
+	about=$1 owner=$2
 	shift 2
 	n=0
 	for mode in -odi -odb -odq -odd; do
 		for to in bob@far.test 'bob@[127.0.0.1]'; do
-			expect_exit "$name, $mode $to" 0 "$@" $mode "$to" \
+			expect_exit "$about, $mode $to" 0 "$@" $mode "$to" \
 				<"$WORK/m"
-			expect_silent "$name, $mode $to"
+			expect_silent "$about, $mode $to"
 			n=$((n + 1))
 		done
 	done
 	# As PHP's mail() calls it.
 	printf 'To: bob@far.test\r\nSubject: x\r\n\r\nbody of the message\n' \
 		>"$WORK/php"
-	expect_exit "$name, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
-	expect_silent "$name, as PHP"
-	picked "$name" "$owner" $((n + 1))
+	expect_exit "$about, as PHP" 0 "$@" -t -i -fweb@x.test <"$WORK/php"
+	expect_silent "$about, as PHP"
+	# As Symfony does.
+	printf '%s\r\n' 'HELO [127.0.0.1]' 'MAIL FROM:<web@x.test>' \
+		'RCPT TO:<bob@far.test>' DATA 'Subject: x' '' \
+		'body of the message' . QUIT >"$WORK/smtp"
+	expect_exit "$about, -bs" 0 "$@" -bs <"$WORK/smtp"
+	same "$about, -bs: replies" "$(cut -c 1-3 "$STDOUT" | tr '\n' ' ')" \
+		'220 250 250 250 354 250 221 '
+	expect_empty "$about, -bs (stderr)" "$STDERR"
+	picked "$about" "$owner" $((n + 2))
 }
 
 # ---- with rights, to compare -----------------------------------------------------
@@ -188,11 +199,12 @@ expect_file_has 'unreadable settings, no Pickup' "$STDERR" \
 same 'unreadable settings, no Pickup: nothing' "$(arrived) $(stands)" '0 0 0 0 0'
 nobody_else 'unreadable settings, no Pickup'
 mv "$SPOOL/away" "$SPOOL/Pickup"
-chmod 755 "$WORK/etc/mailroot"
-chmod 700 /etc/mailroot
-goes 'an unreadable /etc/mailroot' $WWW as www-data "$SENDMAIL"
-chmod 755 /etc/mailroot
+# For the runner the password would be out of reach, too, until it is mended.
 chmod 644 "$CONF"
+chmod 700 /etc/mailroot
+MEND='chmod 755 /etc/mailroot'
+goes 'an unreadable /etc/mailroot' $WWW as www-data "$SENDMAIL"
+MEND=:
 
 # The rights are there, the password is not for them: loud, and it waits.
 chown 0:0 /etc/mailroot/password
@@ -219,7 +231,7 @@ goes 'an unreadable secret, no rights' $WWW as www-data setpriv --no-new-privs \
 # A queue of one's own, and a secret that is not: it waits there.
 install -d -o $ALICE -g $ALICE "$WORK/house/alice/root"
 expect_exit 'a queue of his own' 0 as alice "$WORK/house/plain" \
-	-O MailRoot="$WORK/house/alice/root" -O LogFile="$WORK/house/alice/log" \
+	-O MailRoot="$WORK/house/alice/root" \
 	bob@far.test <"$WORK/m"
 expect_silent 'a queue of his own'
 same 'a queue of his own: it waits, and nothing is sent' \

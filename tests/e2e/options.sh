@@ -223,6 +223,16 @@ expect_file_has '-L: cleaned and cut' "$WORK/log" \
 takes '-L empty' "$plain" -L '' bob@far.test
 expect_file_lacks '-L empty' "$WORK/log" 'tag='
 
+# What is said before the log is known is in it, also as JSON.
+: >"$WORK/log"
+takes 'a JSON log' "$plain" -O LogFormat=json -O 'Timeout.x="y\\' -L 'a"b' \
+	bob@far.test
+check 'a JSON log: two objects' python3 -c '
+import json, sys
+lines = [json.loads(l) for l in open(sys.argv[1])]
+sys.exit([l["event"] for l in lines] != ["note", "accepted"] or
+    {l["tag"] for l in lines} != {"a_b"})' "$WORK/log"
+
 refuses '-h without a number' '^sendmail: -h many: ' -h many bob@far.test
 refuses '-Q' 'quarantine' -Q why bob@far.test
 refuses '-o without a letter' '^sendmail: -o ' -o '' bob@far.test

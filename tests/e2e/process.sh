@@ -157,9 +157,12 @@ if pid == 0:
         resource.setrlimit(what, (value, value))
     if argv0 == [""]:                   # Python knows better
         none = (ctypes.c_char_p * 1)(None)
+        where = (ctypes.c_char_p * 3)(
+            b"SENDMAIL_MAILROOT=" + os.path.join(work, "root").encode(),
+            ("ASAN_OPTIONS=" + env.get("ASAN_OPTIONS", "")).encode(), None)
         name = (ctypes.c_char_p * 2)(b"", None)
         ctypes.CDLL(None).execve(program.encode(),
-            none if "argc=0" in words else name, none)
+            none if "argc=0" in words else name, where)
     os.execve(program, argv0 + args, env)
 if decoy is not None:
     # Only the one we started may still hold it.
@@ -437,12 +440,16 @@ if [ "$(id -u)" = 0 ]; then
 		"^x-sender: <uid$nobody@client\.test>"
 	works 'the directory cannot be read' cwd=closed uid=$nobody -- \
 		bob@far.test
-	# No more processes: what the child would do is the queue's.
+	# No more processes: what the child would do is the queue's.  (The
+	# leak checker is a process.)
+	before=${ASAN_OPTIONS:-}
+	ASAN_OPTIONS=detect_leaks=0
 	clear_all
 	got=$(launch uid=$nobody limit=NPROC:0 -- -odb bob@far.test)
 	same '-odb without a process' "$got" 0
 	same '-odb without a process: queued' "$(count Queue)" 1
 	works 'no more processes' uid=$nobody limit=NPROC:0 -- bob@far.test
+	ASAN_OPTIONS=$before
 	chown 0 "$WORK/log" "$WORK/out" "$WORK/err"
 	rm -rf "$ROOT"
 	ROOT=$WORK/root
@@ -518,6 +525,8 @@ for mode in -odi -odq; do
 	inside 'mount -t tmpfs none /dev && exec 1>&- 2>&-' \
 		"$BUILD/sendmail" -C "$CONF" $mode bob@far.test
 	judge "an empty /dev and closed descriptors, $mode"
+	[ "${BUILD%/san}" = "$BUILD" ] || {
+		skip 'an empty /proc: the sanitizers read it'; continue; }
 	inside 'mount -t tmpfs none /proc' "$BUILD/sendmail" -C "$CONF" $mode \
 		bob@far.test
 	judge "an empty /proc, $mode"

@@ -100,6 +100,23 @@ for option in 77:-q 77:-q1m 64:-C/x 64:-X/x 64:-oQ/x 64:-OMailRoot=/x \
 		"$SENDMAIL" "${option#*:}" bob@far.test)" "${option%:*} 1"
 done
 
+# Nor by SMTP on standard input, where mail is taken all the same.
+clear_all
+submit 'carol queues' carol bob@far.test
+printf '%s\r\n' 'EHLO x.test' 'ETRN far.test' 'ETRN @far.test' \
+	'MAIL FROM:<a@b.test>' 'RCPT TO:<bob@far.test>' DATA 'Subject: s' '' b . \
+	QUIT >"$WORK/smtp"
+expect_exit 'alice: -bs' 0 as alice "$SENDMAIL" -bs -odq <"$WORK/smtp"
+expect_empty 'alice: -bs (stderr)' "$STDERR"
+same 'alice: -bs: mail is taken' "$(tr -d '\r' <"$STDOUT" |
+	sed -n 's/^\(250\) 2\.[01]\.[0-5].*/\1/p' | tr '\n' ' ')" '250 250 250 '
+same 'alice: -bs: ETRN is not hers' "$(grep -c '^459 ' "$STDOUT")" 2
+same 'both stand, nothing was run' "$(stands)" '2 0 0 0 0'
+clear_all
+for user in alice carol root; do
+	submit "$user queues" $user bob@far.test
+done
+
 # The runner: root becomes mailroot, whole, before it touches the spool.
 stop_smtpd
 start_smtpd -r 'CONNECT delay 3000'
@@ -313,6 +330,7 @@ login() {
 	nservers=$((nservers + 1))
 	SEEN=$WORK/seen.$nservers
 	: >"$SEEN"
+	: >"$SEEN.out"
 	"$TOP/tests/e2e/tls-server" "$SEEN" --auth-clear 'PLAIN LOGIN CRAM-MD5' \
 		--password "$SECRET" "$@" >"$SEEN.out" 2>"$SEEN.err" &
 	SERVER=$!
@@ -467,8 +485,16 @@ as alice ln -s /etc/mailroot/password "$pick/secret.eml"
 as alice ln -s "$SPOOL/Queue" "$pick/queue.eml"
 as alice mkfifo "$pick/fifo.eml"
 as alice mkdir "$pick/dir.eml"
-as alice ln "$hidden" "$pick/hard.eml" 2>/dev/null ||
-	ln "$hidden" "$pick/hard.eml" 2>/dev/null || :
+# The same file system, or no hard link is possible.
+near=/var/spool/near
+cp -p "$hidden" $near
+chown 0:$MAILROOT $near
+if [ "$(cat /proc/sys/fs/protected_hardlinks 2>/dev/null)" = 1 ]; then
+	check 'alice: no hard link to it' sh -c '! "$@" 2>/dev/null' sh \
+		setpriv --reuid=alice --regid=alice --init-groups \
+		ln $near "$pick/hard.eml"
+fi
+ln $near "$pick/hard2.eml"
 for folder in Queue Badmail Drop State; do
 	for name in link hard; do
 		check "alice: no $name in $folder" sh -c '! "$@" 2>/dev/null' \
@@ -481,10 +507,15 @@ entry=20200101T000000Z-0123456789abcdefghjk.eml
 ln -s "$hidden" "$SPOOL/Queue/$entry"
 mkfifo "$SPOOL/Queue/20200101T000000Z-1123456789abcdefghjk.eml"
 mkdir "$SPOOL/Queue/20200101T000000Z-2123456789abcdefghjk.eml"
+ln $near "$SPOOL/Queue/20200101T000000Z-3123456789abcdefghjk.eml"
 expect_exit 'a run over all that' 0 as root timeout 60 "$SENDMAIL" -q --flush \
 	</dev/null
 check 'nothing hidden was sent' sh -c \
 	'! grep -raqE "hidden text|correct horse" "$1"' sh "$SINKDIR"
+check 'nothing hidden was copied' sh -c '! find "$1" -type f -links 1 \
+	-exec grep -aqE "hidden text|correct horse" {} ";" -print | grep .' sh \
+	"$SPOOL"
+same 'nor changed' "$(stat -c '%U %G %a %s %h' $near)" 'root mailroot 660 34 3'
 check 'the links point where they did' test "$(readlink \
 	"$SPOOL/Queue/$entry")" = "$hidden"
 same 'the hidden file is whole' "$(stat -c '%U %G %a %s' "$hidden")" \
@@ -525,6 +556,22 @@ for closed in - 1 2 12 012; do
 		clear_all
 	done
 done
+
+# A folder that root makes, because it is missing, is the runner's all the same.
+mv "$LOG" "$LOG.kept"
+grep -v '^LogFile' "$CONF" >"$WORK/c" && cat "$WORK/c" >"$CONF"
+for user in root alice; do
+	rm -rf "${SPOOL:?}/State"
+	install -d -o 0 -g 0 -m 755 "$SPOOL"
+	as root "$SENDMAIL" -odq bob@far.test <"$WORK/m"
+	same 'State, made by root: group and mode' \
+		"$(stat -c "%G %a" "$SPOOL/State")" "mailroot 2770"
+	as $user "$SENDMAIL" -odq bob@far.test <"$WORK/m"
+	expect_file_has "State, made by root: $user can log there" \
+		"$SPOOL/State/log" " accepted .*uid=$(id -u $user)"
+	clear_all
+done
+house_conf "SmartHost = 127.0.0.1:$PORT"
 
 # A listening socket is for the inetd of root, not for a user's.
 expect_exit 'LISTEN_FDS is not heard' 0 as alice LISTEN_FDS=1 sh -c \

@@ -117,9 +117,12 @@ expect_file_lacks 'the settings hold no password' \
 	"$W/etc/mailroot/mailroot.conf" 'se#cret|RoutePassword '
 check 'the secret is whole' test "$(cat "$W/etc/mailroot/secret")" = 'se#cret'
 ENV=
-expect_exit 'the settings can be read' 0 inside "$W/bin/sendmail" -bp
-expect_file_has 'and name the smart host' "$W/etc/mailroot/mailroot.conf" \
-	'^SmartHost = .192\.0\.2\.1]$'
+# e2e/musl has a program without OpenSSL, which -bv asks what TLS needs.
+if [ -z "${WITHOUT_OPENSSL:-}" ]; then
+	expect_exit 'the settings can be read' 0 inside "$W/bin/sendmail" \
+		-O DeliveryMode=queueonly -bv bob@far.test
+	expect_file_has 'and name the smart host' "$STDOUT" '192\.0\.2\.1'
+fi
 
 # The bit does what it is for.
 case $BUILD in

@@ -271,12 +271,12 @@ END
 # drained 'name' STATUS argument...: a megabyte is taken, then comes the line.
 LIMIT=-1
 drained() {
-	name=$1 wanted=$2
+	about=$1 wanted=$2
 	shift 2
-	check "drained: $name" env -i PATH="$PATH" \
+	check "drained: $about" env -i PATH="$PATH" \
 		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${EXTRA_ENV:+"$EXTRA_ENV"} \
 		python3 "$WORK/writer.py" "$wanted" $LIMIT "$BUILD/sendmail" "$@"
-	same "drained: $name: nothing kept" \
+	same "drained: $about: nothing kept" \
 		"$(count Queue) $(count Drop) $(count Badmail)" '0 0 0'
 }
 rm -rf "$ROOT"

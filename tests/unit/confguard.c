@@ -102,7 +102,7 @@ static const char *shown(const struct conf *c)
 
 int main(void)
 {
-	struct conf_caller caller = { false };
+	struct conf_caller caller = { .borrowed = false };
 	struct conf_option options[4];
 	char env[4][60], *list[5];
 	size_t i, n, e;

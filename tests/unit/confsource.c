@@ -320,7 +320,7 @@ static const struct {
 static void test_sources(void)
 {
 	struct conf_option two[] = { { "HopCount=5" }, { "HopCount=6" } };
-	struct conf_caller root = { false };
+	struct conf_caller root = { .borrowed = false };
 	char name[256];
 	size_t i;
 	int status;
@@ -345,7 +345,7 @@ static void test_sources(void)
 
 static void test_files(void)
 {
-	struct conf_caller root = { false };
+	struct conf_caller root = { .borrowed = false };
 	static const char nul[] = "HopCount = 5\n\0\n";
 	char small[24];
 	int status;
