@@ -96,9 +96,7 @@
 #define RENAME_NOREPLACE 1
 #endif
 
-static const char base32[] = "0123456789abcdefghjkmnpqrstvwxyz";
-
-/* ---- directories and ids -------------------------------------------------- */
+/* ---- directories -------------------------------------------------------- */
 
 static int sync_dir(int dir)
 {
@@ -187,49 +185,6 @@ void queue_close(struct queue *q)
 	q->dir = -1;
 }
 
-/* n base-32 digits of v, the highest first. */
-static void put_base32(char *dst, int n, uint64_t v)
-{
-	while (n-- > 0) {
-		dst[n] = base32[v & 31];
-		v >>= 5;
-	}
-}
-
-void queue_id_of(char id[QUEUE_ID_LEN + 1], int64_t ms, uint64_t chance)
-{
-	put_base32(id, 9, (uint64_t)ms);
-	put_base32(id + 9, 11, chance);
-	id[QUEUE_ID_LEN] = '\0';
-}
-
-void queue_id(char id[QUEUE_ID_LEN + 1])
-{
-	uint64_t chance;
-
-	random_bytes(&chance, sizeof chance);
-	/* Seconds suffice for the order; the rest is chance. */
-	queue_id_of(id, (int64_t)now_real() * 1000 + (int64_t)(chance % 1000),
-		    chance >> 9);
-}
-
-/* FNV-1a: what follows must be the same after a crash, not secret (who can
- * read the first id can read its report too). */
-void queue_derive(char id[QUEUE_ID_LEN + 1], const char *from, unsigned number,
-		  char purpose)
-{
-	char seed[QUEUE_ID_LEN + 32];
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	const char *s;
-
-	snprintf(seed, sizeof seed, "%s %u %c", from, number, purpose);
-	for (s = seed; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	memcpy(id, from, 9);
-	put_base32(id + 9, 11, h);
-	id[QUEUE_ID_LEN] = '\0';
-}
-
 /* ---- adding ----------------------------------------------------------------- */
 
 static int broken(struct message *m)
@@ -266,7 +221,7 @@ struct message *queue_new(struct queue *q, const char *id)
 	if (id)
 		strlcpy(m->id, id, sizeof m->id);
 	else
-		queue_id(m->id);
+		queueid_new(m->id);
 	snprintf(m->name, sizeof m->name, TMP "%s", m->id);
 	m->fd = openat(q->dir, m->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
 		       O_NOFOLLOW, 0660);			/* 1 */
@@ -299,7 +254,7 @@ struct message *queue_new_memory(void)
 {
 	struct message *m = message_new(NULL);
 
-	queue_id(m->id);
+	queueid_new(m->id);
 	m->fd = memfd_create("message", MFD_CLOEXEC);
 	if (m->fd >= 0)
 		return m;
@@ -476,15 +431,10 @@ static int load(struct message *m)
 static bool parse_name(const char *name, time_t *due,
 		       char id[QUEUE_ID_LEN + 1])
 {
-	size_t i;
-
 	if (strlen(name) != QUEUE_NAME_LEN || !stamp_parse(name, due) ||
-	    name[STAMP_LEN] != '-' ||
+	    name[STAMP_LEN] != '-' || !queueid_is(name + STAMP_LEN + 1) ||
 	    strcmp(name + STAMP_LEN + 1 + QUEUE_ID_LEN, ".eml") != 0)
 		return false;
-	for (i = 0; i < QUEUE_ID_LEN; i++)
-		if (!strchr(base32, name[STAMP_LEN + 1 + i]))
-			return false;
 	memcpy(id, name + STAMP_LEN + 1, QUEUE_ID_LEN);
 	id[QUEUE_ID_LEN] = '\0';
 	return true;

@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "lib/envelope.h"
+#include "lib/queueid.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +21,6 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Nine base-32 digits of time (its milliseconds are chance) and eleven of
- * chance (55 bits): ids sort by time and cannot be guessed. */
-#define QUEUE_ID_LEN 20
 /* "<due>-<id>.eml": 16 + 1 + 20 + 4 */
 #define QUEUE_NAME_LEN 41
 
@@ -130,13 +128,5 @@ unsigned queue_recover(struct queue *q, time_t now);
 
 /* Octets of all message files, 0 on error; for quotas. */
 uint64_t queue_octets(struct queue *q);
-
-/* A new id; and one that follows from another, a number and a purpose, for
- * what must not be made twice. */
-void queue_id(char id[QUEUE_ID_LEN + 1]);
-/* Of a time in milliseconds and 55 bits of the caller's. */
-void queue_id_of(char id[QUEUE_ID_LEN + 1], int64_t ms, uint64_t chance);
-void queue_derive(char id[QUEUE_ID_LEN + 1], const char *from, unsigned number,
-		  char purpose);
 
 #endif

@@ -220,7 +220,7 @@ static void derive(struct file *f, time_t now)
 		 (long long)f->st.st_size, (unsigned)f->st.st_uid, f->name);
 	for (s = seed; *s; s++)
 		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	queue_id_of(f->id, ms_of(&f->st.st_ctim), h);
+	queueid_of(f->id, ms_of(&f->st.st_ctim), h);
 	f->due = f->st.st_ctime < now ? f->st.st_ctime : now;
 }
 

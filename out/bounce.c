@@ -117,7 +117,7 @@ static int post(const struct letter *l)
 	struct message *out;
 	int r, err;
 
-	queue_derive(id, l->about->id, l->about->env.attempts, l->purpose);
+	queueid_derive(id, l->about->id, l->about->env.attempts, l->purpose);
 	out = queue_new(l->q, id);
 	if (!out) {
 		/* Its temporary name is in use: not what EEXIST says below. */
@@ -145,7 +145,7 @@ static void log_letter(const struct letter *l, const char *event, int result)
 {
 	char id[QUEUE_ID_LEN + 1];
 
-	queue_derive(id, l->about->id, l->about->env.attempts, l->purpose);
+	queueid_derive(id, l->about->id, l->about->env.attempts, l->purpose);
 	log_event(result == 0 ? LOG_INFO : LOG_WARNING, l->about->id, event,
 		  "report", id, "to", l->to, "error",
 		  result == 0 ? "" : strerror(errno), NULL);

@@ -200,7 +200,7 @@ static int choose(struct writer *w, bool whole)
 		return -1;
 	w->original_8bit = false;
 	for (i = 0; found == 1; i++) {
-		queue_derive(id, w->out->id, i, '=');
+		queueid_derive(id, w->out->id, i, '=');
 		snprintf(w->boundary, sizeof w->boundary, "mailroot=_%s", id);
 		found = search(w, w->from, w->size, w->boundary, &at);
 	}

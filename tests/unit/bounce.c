@@ -167,8 +167,8 @@ static void test_failure(void)
 	m = committed(&env, TEXT);
 	check_int("failure", bounce_report(m, BOUNCE_FAILED, said, 3, NOW), 0);
 	text = report_text(&n, &got);
-	queue_derive(id, ID, 0, 'F');
-	queue_derive(bound, id, 0, '=');
+	queueid_derive(id, ID, 0, 'F');
+	queueid_derive(bound, id, 0, '=');
 	len = snprintf(want, sizeof want, failure, id, bound);
 	check_bytes("failure text", text, n, want, (size_t)len);
 	check_lines("failure lines", text, n, 78);
@@ -301,7 +301,7 @@ static void test_local(void)
 	mailroot_begin("");
 	say_all();
 	m = committed(&env, TEXT);
-	queue_derive(id, ID, 0, 'F');
+	queueid_derive(id, ID, 0, 'F');
 	snprintf(want, sizeof want, "%s.eml", id);
 	check_int("local", bounce_report(m, BOUNCE_FAILED, said, 3, NOW), 0);
 	check_int("in Drop", (int)files("Drop", true, name), 1);
@@ -337,7 +337,7 @@ static void test_copy(void)
 	check_int("copy", bounce_report(m, BOUNCE_FAILED, said, 3, NOW), 0);
 	check_int("two reports", (int)files("Queue", true, NULL), 3);
 	message_free(m);
-	queue_derive(id, ID, 0, 'C');
+	queueid_derive(id, ID, 0, 'C');
 	snprintf(name, sizeof name, "20261122T010000Z-%s.eml", id);
 	m = queue_claim(&queue, name, NOW);
 	if (check(m != NULL, "the copy")) {
@@ -527,8 +527,8 @@ static void test_boundary(void)
 	struct message *m;
 
 	say_all();
-	queue_derive(id, ID, 0, 'F');
-	queue_derive(bound, id, 0, '=');
+	queueid_derive(id, ID, 0, 'F');
+	queueid_derive(bound, id, 0, '=');
 	snprintf(guess, sizeof guess, "\r\n--mailroot=_%s\r\n", bound);
 	env.ret = "FULL";
 	for (at = IO_CHUNK - 40; at < IO_CHUNK + 2; at++) {

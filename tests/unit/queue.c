@@ -574,18 +574,18 @@ static void test_ids(void)
 	char a[QUEUE_ID_LEN + 1], b[QUEUE_ID_LEN + 1], c[QUEUE_ID_LEN + 1];
 	struct message *m;
 
-	queue_id(a);
-	queue_id(b);
+	queueid_new(a);
+	queueid_new(b);
 	check(strlen(a) == QUEUE_ID_LEN && strcmp(a, b) != 0, "ids differ");
-	queue_derive(b, a, 1, 'F');
-	queue_derive(c, a, 1, 'F');
+	queueid_derive(b, a, 1, 'F');
+	queueid_derive(c, a, 1, 'F');
 	check_str("derived twice", b, c);
 	check(strncmp(a, b, 9) == 0, "and sorts with its origin");
-	queue_derive(c, a, 2, 'F');
+	queueid_derive(c, a, 2, 'F');
 	check(strcmp(b, c) != 0, "another number");
-	queue_derive(c, a, 1, 'D');
+	queueid_derive(c, a, 1, 'D');
 	check(strcmp(b, c) != 0, "another purpose");
-	queue_derive(c, b, 1, 'F');
+	queueid_derive(c, b, 1, 'F');
 	check(strcmp(b, c) != 0, "another origin");
 
 	mailroot_begin("");
