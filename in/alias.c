@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 the mailroot authors */
 /*
- * Aliases: see alias.h.  The file is read once a process, when the first
+ * Aliases: see alias.h.  The file is read once a process or run, when the first
  * address that may be one is met; names point into its text.
  */
 #include "in/alias.h"
@@ -24,6 +24,7 @@ struct alias {
 
 static struct {
 	bool loaded;
+	char *text;			/* what the names point into */
 	struct alias *alias;
 	size_t n;
 } table;
@@ -78,18 +79,25 @@ static void load(void)
 	table.loaded = true;
 	if (!*conf()->alias_file)
 		return;
-	text = read_file(conf()->alias_file, ALIAS_FILE_MAX, NULL);
+	text = table.text = read_file(conf()->alias_file, ALIAS_FILE_MAX, NULL);
 	if (!text && errno != ENOENT)
 		log_note(LOG_WARNING, "AliasFile %s cannot be read: %s",
 			 conf()->alias_file, strerror(errno));
 	if (!text)
 		return;
-	unfold(text);	/* and kept: the table points into it */
+	unfold(text);
 	while ((line = strsep(&text, "\n")) != NULL)
 		if (*line != '#')
 			add(line);
 	if (table.n > 0)
 		qsort(table.alias, table.n, sizeof *table.alias, by_name);
+}
+
+void alias_forget(void)
+{
+	free(table.text);
+	free(table.alias);
+	memset(&table, 0, sizeof table);
 }
 
 /* ---- looking up --------------------------------------------------------------- */

@@ -28,6 +28,9 @@ void alias_expand(struct addr_list *list);
 int alias_resolve(struct addr_list *to, struct addr_list *from, size_t origin,
 		  char *error);
 
+/* The next question reads the file anew: for a process that stays. */
+void alias_forget(void);
+
 /* Would this address be expanded?  For -bv. */
 bool alias_known(const char *addr);
 

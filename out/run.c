@@ -9,6 +9,7 @@
  */
 #include "out/run.h"
 #include "conf.h"
+#include "in/alias.h"
 #include "in/limits.h"
 #include "in/pickup.h"
 #include "lib/log.h"
@@ -323,6 +324,7 @@ int run_once(bool flush, const struct run_filter *only)
 				       .verbose = conf()->verbose, .ctx = &r };
 	size_t i;
 
+	alias_forget();
 	pickup_take();
 	r.now = now_real();
 	if (queue_open(&r.q, conf()->queue_dir, 0) != 0) {

@@ -9,7 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 
 start_smtpd
-write_conf "SmartHost = 127.0.0.1:$PORT" 'LogFile = stderr'
+write_conf "SmartHost = 127.0.0.1:$PORT" 'LogFile = stderr' \
+	"AliasFile = $WORK/aliases"
 
 runner() {
 	# shellcheck disable=SC2086 # EXTRA_ENV is a list
@@ -45,6 +46,23 @@ check 'written to Drop at once' wait_for 10 dropped
 # What was written before it began to watch is not shown again.
 lines=$(grep -c ' accepted ' "$WORK/runner.err")
 check 'each line is shown once' test "$lines" = 2
+
+# Pickup, and an AliasFile that changes while it runs.
+cat >"$ROOT/Pickup/one.eml" <<-END
+	x-sender: a@client.test
+	x-receiver: news@local.test
+
+	Subject: picked up
+END
+check 'a file in Pickup is taken' wait_for 5 sh -c "ls '$ROOT'/Drop | grep -c . | grep -qx 2"
+echo 'news: bob@far.test' >"$WORK/aliases"
+cat >"$ROOT/Pickup/two.eml" <<-END
+	x-sender: a@client.test
+	x-receiver: news@local.test
+
+	Subject: picked up
+END
+check 'the new alias is known' wait_for 5 sent 2
 
 # ---- it is quiet ----------------------------------------------------------------
 
@@ -87,7 +105,7 @@ if unshare --pid --fork --mount-proc true 2>/dev/null; then
 	expect_exit 'queued' 0 sendmail -odq bob@far.test <<-END
 		Subject: three
 	END
-	check 'sent by process 1' wait_for 10 sent 2
+	check 'sent by process 1' wait_for 10 sent 3
 	# A stranger's child that it inherits: gone, and no zombie.
 	nsenter -t "$first" -p -m sh -c '(sleep 0.2 &) ; exit 0' || :
 	sleep 1
