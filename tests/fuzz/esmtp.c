@@ -27,8 +27,6 @@
 #include "lib/util.h"
 #include "out/sasl.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +306,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 }
 
 #ifdef STANDALONE
+#include "tests/fuzz/driver.h"
 static uint64_t state;
 
 /* Any generator will do that is the same everywhere. */
@@ -393,49 +392,14 @@ static void run_file(const char *name)
 	free(p);
 }
 
-static int is_transcript(const struct dirent *d)
-{
-	return ends_with_nocase(d->d_name, ".smtp");
-}
-
-/* The transcripts; returns how many. */
-static int run_corpus(void)
-{
-	struct dirent **names;
-	int i, n = scandir("tests/esmtp", &names, is_transcript, alphasort);
-	char name[1024];
-
-	if (n <= 0)
-		die(EXIT_IOERR, "tests/esmtp: no transcripts");
-	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof name, "tests/esmtp/%s", names[i]->d_name);
-		run_file(name);
-		free(names[i]);
-	}
-	free(names);
-	return n;
-}
-
 int main(int argc, char **argv)
 {
-	uint64_t seed, last = 20000;
-	struct buf b;
-	int i, files = argc - 1;
+	static const struct driver d = {
+		.name = "esmtp", .corpus = "tests/esmtp", .seeds = 20000,
+		.file = run_file, .make = dialogue,
+		.try = LLVMFuzzerTestOneInput,
+	};
 
-	for (i = 1; i < argc; i++)
-		run_file(argv[i]);
-	if (argc == 1)
-		files = run_corpus();
-	buf_init(&b, 1 << 20);
-	for (seed = 1; seed <= last; seed++) {
-		buf_clear(&b);
-		dialogue(&b, seed);
-		LLVMFuzzerTestOneInput((uint8_t *)buf_data(&b), buf_len(&b));
-	}
-	buf_free(&b);
-	/* A broken promise aborts: who comes here has passed. */
-	printf("fuzz/esmtp: %" PRIu64 " passed, 0 failed\n",
-	       (uint64_t)files + last);
-	return 0;
+	return driver_run(&d, argc, argv);
 }
 #endif

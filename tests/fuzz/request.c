@@ -25,8 +25,6 @@
 #include "lib/envelope.h"
 #include "lib/util.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 }
 
 #ifdef STANDALONE
+#include "tests/fuzz/driver.h"
 static uint64_t state;
 
 /* Any generator will do that is the same everywhere. */
@@ -309,48 +308,14 @@ static void run_file(const char *name)
 	free(p);
 }
 
-static int is_dialogue(const struct dirent *d)
-{
-	return ends_with_nocase(d->d_name, ".smtp");
-}
-
-static int run_corpus(void)
-{
-	struct dirent **names;
-	int i, n = scandir("tests/smtpd", &names, is_dialogue, alphasort);
-	char name[1024];
-
-	if (n <= 0)
-		die(EXIT_IOERR, "tests/smtpd: no dialogues");
-	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof name, "tests/smtpd/%s", names[i]->d_name);
-		run_file(name);
-		free(names[i]);
-	}
-	free(names);
-	return n;
-}
-
 int main(int argc, char **argv)
 {
-	uint64_t seed, last = 300000;
-	struct buf b;
-	int i, files = argc - 1;
+	static const struct driver d = {
+		.name = "request", .corpus = "tests/smtpd", .seeds = 300000,
+		.file = run_file, .make = random_line,
+		.try = LLVMFuzzerTestOneInput,
+	};
 
-	for (i = 1; i < argc; i++)
-		run_file(argv[i]);
-	if (argc == 1)
-		files = run_corpus();
-	buf_init(&b, 1 << 20);
-	for (seed = 1; seed <= last; seed++) {
-		buf_clear(&b);
-		random_line(&b, seed);
-		LLVMFuzzerTestOneInput((uint8_t *)buf_data(&b), buf_len(&b));
-	}
-	buf_free(&b);
-	/* A broken promise aborts: who comes here has passed. */
-	printf("fuzz/request: %" PRIu64 " passed, 0 failed\n",
-	       (uint64_t)files + last);
-	return 0;
+	return driver_run(&d, argc, argv);
 }
 #endif
