@@ -324,22 +324,47 @@ static bool hopeless(const struct attempt *a)
 		 (a->remote && !a->one_transaction));
 }
 
+/* Whoever is out of memory from here on has kept his promise already, if he
+ * has one: a status that says "failed" would have the message sent twice. */
+static void note_promise(const struct attempt *a)
+{
+	die_kept = a->m->committed ||
+		settle_counts(a->st).delivered == a->m->env.nrcpt;
+}
+
+/* The attempt is over and what it came to could not be stored.  What stands in
+ * Queue is promised all the same: a run takes it up as it is. */
+static int unsettled(struct attempt *a)
+{
+	if (!a->m->committed)
+		return storage_failed(a);
+	log_event(LOG_CRIT, a->m->id, "storage", "text", "what became of the "
+		  "message could not be stored: it stays in Queue", "error",
+		  strerror(errno), NULL);
+	return 0;
+}
+
 /* Local recipients and the one or the many next hops, the caller waiting. */
 static int interactive(struct attempt *a)
 {
 	if (a->remote && !a->one_transaction &&
 	    queue_commit(a->m, now_real()) != 0)
 		return storage_failed(a);
+	note_promise(a);
 	settle_local(a->st);
+	note_promise(a);
 	if (a->remote) {
 		attempt(a, conf()->immediate_timeout);
+		note_promise(a);
 		if (a->engine && deliver_critical(a->engine) > 0)
 			return outlive(a) ? storage_failed(a) : 0;
 	}
 	/* Only what is gone from the folders is the caller's again. */
-	if (is_callers(a) && (queue_remove(a->m) == 0 || !a->m->committed))
+	if (is_callers(a) && (queue_remove(a->m) == 0 || !a->m->committed)) {
+		die_kept = false;
 		return tell_caller(a);
-	return settle_end(a->st) ? storage_failed(a) : 0;
+	}
+	return settle_end(a->st) ? unsettled(a) : 0;
 }
 
 int attempt_run(struct attempt *a)
