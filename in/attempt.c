@@ -265,8 +265,9 @@ static int tell_caller(const struct attempt *a)
 	return reply_exit(r);
 }
 
-/* It is ours from here on: counted and logged. */
-static void accept_message(const struct attempt *a)
+/* It is ours from here on: counted and logged.  Not 0: it is not, because of a
+ * limit, a->refused says which. */
+static int accept_message(struct attempt *a)
 {
 	const struct envelope *env = &a->m->env;
 	char uid[16], size[24], n[16], from[ADDRESS_MAX + 3];
@@ -275,11 +276,14 @@ static void accept_message(const struct attempt *a)
 	snprintf(size, sizeof size, "%llu", (unsigned long long)a->m->text_size);
 	snprintf(n, sizeof n, "%zu", env->nrcpt);
 	snprintf(from, sizeof from, "<%s>", env->sender);
-	if (a->kept == KEPT_IN_QUEUE)
-		limits_count(env->uid, now_real());
+	if (a->kept == KEPT_IN_QUEUE &&
+	    limits_claim(&a->q, env->uid, now_real(), a->refused,
+			 sizeof a->refused) != 0)
+		return -1;
 	log_event(LOG_INFO, a->m->id, "accepted", "uid", uid, "from", from,
 		  "size", size, "nrcpt", n, "msgid", a->message_id, "cwd",
 		  caller_directory(), NULL);
+	return 0;
 }
 
 /* Pickup: the promise is made there, and all else is the next run's. */
@@ -293,7 +297,10 @@ static int leave_in_pickup(struct attempt *a)
 
 int attempt_commit(struct attempt *a)
 {
-	accept_message(a);
+	if (accept_message(a) != 0) {
+		errno = EDQUOT;
+		return -1;
+	}
 	if (a->kept == KEPT_IN_PICKUP)
 		return leave_in_pickup(a);
 	if (a->kept == KEPT_NOWHERE) {
@@ -373,7 +380,11 @@ int attempt_run(struct attempt *a)
 
 	if (a->kept == KEPT_IN_PICKUP)
 		return attempt_commit(a) ? storage_failed(a) : 0;
-	accept_message(a);
+	if (accept_message(a) != 0) {
+		complain("%s", a->refused);
+		queue_remove(a->m);
+		return EXIT_NOPERM;
+	}
 	a->st = settle_begin(a->m, now_real());
 	classify(a);
 	if (hopeless(a)) {
