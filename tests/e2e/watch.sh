@@ -130,6 +130,7 @@ check 'it is put aside' test -s "$ROOT/State/log.old" -a ! -s "$ROOT/State/log"
 
 stop_smtpd
 check 'the dialogues were correct' test "$VIOLATIONS" = 0
+
 # ---- State does not grow -----------------------------------------------------------
 
 rm -rf "$ROOT"
