@@ -265,8 +265,9 @@ static int tell_caller(const struct attempt *a)
 	return reply_exit(r);
 }
 
-/* It is ours from here on: counted and logged. */
-static void accept_message(const struct attempt *a)
+/* It is ours from here on: counted and logged.  Not 0: it is not, because of a
+ * limit, a->refused says which. */
+static int accept_message(struct attempt *a)
 {
 	const struct envelope *env = &a->m->env;
 	char uid[16], size[24], n[16], from[ADDRESS_MAX + 3];
@@ -275,11 +276,14 @@ static void accept_message(const struct attempt *a)
 	snprintf(size, sizeof size, "%llu", (unsigned long long)a->m->text_size);
 	snprintf(n, sizeof n, "%zu", env->nrcpt);
 	snprintf(from, sizeof from, "<%s>", env->sender);
-	if (a->kept == KEPT_IN_QUEUE)
-		limits_count(env->uid, now_real());
+	if (a->kept == KEPT_IN_QUEUE &&
+	    limits_claim(&a->q, env->uid, now_real(), a->refused,
+			 sizeof a->refused) != 0)
+		return -1;
 	log_event(LOG_INFO, a->m->id, "accepted", "uid", uid, "from", from,
 		  "size", size, "nrcpt", n, "msgid", a->message_id, "cwd",
 		  caller_directory(), NULL);
+	return 0;
 }
 
 /* Pickup: the promise is made there, and all else is the next run's. */
@@ -293,7 +297,10 @@ static int leave_in_pickup(struct attempt *a)
 
 int attempt_commit(struct attempt *a)
 {
-	accept_message(a);
+	if (accept_message(a) != 0) {
+		errno = EDQUOT;
+		return -1;
+	}
 	if (a->kept == KEPT_IN_PICKUP)
 		return leave_in_pickup(a);
 	if (a->kept == KEPT_NOWHERE) {
@@ -324,22 +331,47 @@ static bool hopeless(const struct attempt *a)
 		 (a->remote && !a->one_transaction));
 }
 
+/* Whoever is out of memory from here on has kept his promise already, if he
+ * has one: a status that says "failed" would have the message sent twice. */
+static void note_promise(const struct attempt *a)
+{
+	die_kept = a->m->committed ||
+		settle_counts(a->st).delivered == a->m->env.nrcpt;
+}
+
+/* The attempt is over and what it came to could not be stored.  What stands in
+ * Queue is promised all the same: a run takes it up as it is. */
+static int unsettled(struct attempt *a)
+{
+	if (!a->m->committed)
+		return storage_failed(a);
+	log_event(LOG_CRIT, a->m->id, "storage", "text", "what became of the "
+		  "message could not be stored: it stays in Queue", "error",
+		  strerror(errno), NULL);
+	return 0;
+}
+
 /* Local recipients and the one or the many next hops, the caller waiting. */
 static int interactive(struct attempt *a)
 {
 	if (a->remote && !a->one_transaction &&
 	    queue_commit(a->m, now_real()) != 0)
 		return storage_failed(a);
+	note_promise(a);
 	settle_local(a->st);
+	note_promise(a);
 	if (a->remote) {
 		attempt(a, conf()->immediate_timeout);
+		note_promise(a);
 		if (a->engine && deliver_critical(a->engine) > 0)
 			return outlive(a) ? storage_failed(a) : 0;
 	}
 	/* Only what is gone from the folders is the caller's again. */
-	if (is_callers(a) && (queue_remove(a->m) == 0 || !a->m->committed))
+	if (is_callers(a) && (queue_remove(a->m) == 0 || !a->m->committed)) {
+		die_kept = false;
 		return tell_caller(a);
-	return settle_end(a->st) ? storage_failed(a) : 0;
+	}
+	return settle_end(a->st) ? unsettled(a) : 0;
 }
 
 int attempt_run(struct attempt *a)
@@ -348,7 +380,11 @@ int attempt_run(struct attempt *a)
 
 	if (a->kept == KEPT_IN_PICKUP)
 		return attempt_commit(a) ? storage_failed(a) : 0;
-	accept_message(a);
+	if (accept_message(a) != 0) {
+		complain("%s", a->refused);
+		queue_remove(a->m);
+		return EXIT_NOPERM;
+	}
 	a->st = settle_begin(a->m, now_real());
 	classify(a);
 	if (hopeless(a)) {

@@ -26,7 +26,9 @@ struct attempt {
 	struct queue q;			/* the folder; not open if nowhere */
 	int queue_errno;		/* why it is not Queue */
 	char refused[200];		/* a limit is reached: the sentence, and
-					 * the status is 77; else "" */
+					 * the status is 77; else "".  Set by
+					 * attempt_open, and once more when the
+					 * message is complete */
 	/* set by the caller, once the message is complete; his */
 	struct message *m;
 	const char *message_id;		/* for the log */
@@ -55,7 +57,8 @@ struct queue *attempt_queue(struct attempt *a);
 int attempt_run(struct attempt *a);
 
 /* For a caller who is told by a reply and not by a status: only the commit.
- * 0: the message is promised; -1 with errno: nothing of it stands. */
+ * 0: the message is promised; -1 with errno, or with a->refused: nothing of
+ * it stands. */
 int attempt_commit(struct attempt *a);
 /* After it: a child of its own begins the delivery, if DeliveryMode lets it.
  * Without one the message waits in the queue. */

@@ -11,6 +11,7 @@
 #include "lib/util.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -91,6 +92,24 @@ static bool is_free(uid_t uid)
 	return uid == 0;
 }
 
+static int too_often(uid_t uid, char *error, size_t size)
+{
+	snprintf(error, size, "user %lu has sent %u messages in the last hour, "
+		 "which is the limit (MaxMessagesPerHour): try again later",
+		 (unsigned long)uid, conf()->max_messages_per_hour);
+	return EXIT_NOPERM;
+}
+
+static int check_waiting(struct queue *q, uid_t uid, char *error, size_t size)
+{
+	if (!too_many_wait(q, uid))
+		return 0;
+	snprintf(error, size, "user %lu has %u messages waiting, which is the "
+		 "limit (MaxQueuedPerUser): see mailq", (unsigned long)uid,
+		 conf()->max_queued_per_user);
+	return EXIT_NOPERM;
+}
+
 int limits_check(struct queue *q, uid_t uid, time_t now, char *error,
 		 size_t size)
 {
@@ -98,38 +117,51 @@ int limits_check(struct queue *q, uid_t uid, time_t now, char *error,
 
 	if ((!most && !conf()->max_queued_per_user) || is_free(uid))
 		return 0;
-	if (most && last_hour(uid, now) >= most) {
-		snprintf(error, size, "user %lu has sent %u messages in the "
-			 "last hour, which is the limit (MaxMessagesPerHour): "
-			 "try again later", (unsigned long)uid, most);
-		return EXIT_NOPERM;
-	}
-	if (too_many_wait(q, uid)) {
-		snprintf(error, size, "user %lu has %u messages waiting, which "
-			 "is the limit (MaxQueuedPerUser): see mailq",
-			 (unsigned long)uid, conf()->max_queued_per_user);
-		return EXIT_NOPERM;
-	}
-	return 0;
+	if (most && last_hour(uid, now) >= most)
+		return too_often(uid, error, size);
+	return check_waiting(q, uid, error, size);
 }
 
-void limits_count(uid_t uid, time_t now)
+int limits_count(uid_t uid, time_t now)
 {
 	char path[4096];
-	int fd;
+	int fd, err = 0;
 
 	if (!conf()->max_messages_per_hour || is_free(uid))
-		return;
+		return 0;
 	path_of(path, uid, now / HOUR);
 	if (mkdir(conf()->state_dir, 0770) == 0)
 		chmod(conf()->state_dir, 02770);
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
 		  O_NONBLOCK, 0660);
-	if (fd < 0 || write(fd, ".", 1) != 1)
+	if (fd < 0 || write(fd, ".", 1) != 1) {
+		err = errno;
 		log_note(LOG_WARNING, "cannot count in %s: MaxMessagesPerHour "
 			 "does not hold", path);
+	}
 	if (fd >= 0)
 		close(fd);
+	errno = err;
+	return err ? -1 : 0;
+}
+
+int limits_claim(struct queue *q, uid_t uid, time_t now, char *error,
+		 size_t size)
+{
+	unsigned most = conf()->max_messages_per_hour;
+
+	if ((!most && !conf()->max_queued_per_user) || is_free(uid))
+		return 0;
+	/* A limit of file sizes is the caller's: his count would end there. */
+	if (limits_count(uid, now) != 0 && errno == EFBIG) {
+		snprintf(error, size, "the message cannot be counted "
+			 "(MaxMessagesPerHour): raise the limit of file sizes "
+			 "(ulimit -f)");
+		return EXIT_NOPERM;
+	}
+	if (most && last_hour(uid, now) > most)
+		return too_often(uid, error, size);
+	return check_waiting(q, uid, error, size);
 }
 
 void limits_forget(time_t now)

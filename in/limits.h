@@ -20,8 +20,12 @@
  * 77 with a sentence in error. */
 int limits_check(struct queue *q, uid_t uid, time_t now, char *error,
 		 size_t size);
-/* He has. */
-void limits_count(uid_t uid, time_t now);
+/* He has.  -1 with errno if that could not be counted, which is logged. */
+int limits_count(uid_t uid, time_t now);
+/* The same, and the question once more: while his message was read, others of
+ * his may have been counted.  As limits_check. */
+int limits_claim(struct queue *q, uid_t uid, time_t now, char *error,
+		 size_t size);
 /* A run: counts of hours that are over are forgotten. */
 void limits_forget(time_t now);
 

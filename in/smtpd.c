@@ -162,6 +162,12 @@ static char *copy(const char *text)
 	return text ? xstrdup(text) : NULL;
 }
 
+static void refuse_limit(struct session *s)
+{
+	complain("-bs: %s", s->attempt.refused);
+	say(s, 450, "4.7.1", "%s", s->attempt.refused);
+}
+
 /* MAIL FROM is who sends, whatever user runs us: he could have used -f. */
 static void do_mail(struct session *s)
 {
@@ -185,8 +191,7 @@ static void do_mail(struct session *s)
 		return;
 	}
 	if (*s->attempt.refused) {
-		complain("-bs: %s", s->attempt.refused);
-		say(s, 450, "4.7.1", "%s", s->attempt.refused);
+		refuse_limit(s);
 		reset(s);
 		return;
 	}
@@ -383,7 +388,10 @@ static void commit(struct session *s, struct incoming *in)
 		err = errno;
 		snprintf(why, sizeof why, "the message cannot be kept: %s%s",
 			 strerror(err), storage_advice(err));
-		say_storage(s, err, why);
+		if (*a->refused)
+			refuse_limit(s);
+		else
+			say_storage(s, err, why);
 		if (!in->m->committed)
 			queue_remove(in->m);
 		return;

@@ -148,6 +148,7 @@ int submit(const struct submit *args)
 		c.attempt.m = c.in.m;
 		c.attempt.message_id = c.in.facts.message_id;
 		status = attempt_run(&c.attempt);
+		die_kept = status == 0;
 	} else if (status > 0 && !c.in.at_end) {
 		message_drain(STDIN_FILENO);
 	}

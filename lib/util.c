@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-bool die_quiet;
+bool die_quiet, die_kept;
 
 /* ---- time -------------------------------------------------------------- */
 
@@ -320,17 +320,17 @@ char *trim(char *s)
 
 /* ---- the one line of a failure ------------------------------------------------- */
 
-static void say(int priority, const char *fmt, va_list ap)
-	__attribute__((format(printf, 2, 0)));
+static void say(int priority, bool quiet, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
-static void say(int priority, const char *fmt, va_list ap)
+static void say(int priority, bool quiet, const char *fmt, va_list ap)
 {
 	char text[1024], line[1024];
 
 	vsnprintf(text, sizeof text, fmt, ap);
 	printable(line, sizeof line, text, strlen(text));
 	log_note(priority, "%s", line);
-	if (!die_quiet)
+	if (!die_quiet && !quiet)
 		fprintf(stderr, "sendmail: %s\n", line);
 }
 
@@ -339,9 +339,9 @@ void die(int status, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(LOG_ERR, fmt, ap);
+	say(LOG_ERR, die_kept, fmt, ap);
 	va_end(ap);
-	exit(status);
+	exit(die_kept ? EXIT_OK : status);
 }
 
 void complain(const char *fmt, ...)
@@ -349,7 +349,7 @@ void complain(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(LOG_WARNING, fmt, ap);
+	say(LOG_WARNING, false, fmt, ap);
 	va_end(ap);
 }
 

@@ -76,9 +76,10 @@ char *trim(char *s);
 /*
  * One line "sendmail: ..." on standard error, the same to the log, then
  * exit(status).  With die_quiet set (ErrorMode quiet, or -bs, whose standard
- * error may be the dialogue) only the log gets it.
+ * error may be the dialogue) only the log gets it.  With die_kept set the
+ * caller's message is promised: only the log gets it, and the status is 0.
  */
-extern bool die_quiet;
+extern bool die_quiet, die_kept;
 void die(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 /* The line without the exit. */

@@ -358,6 +358,7 @@ int run_once(bool flush, const struct run_filter *only)
 		progress(&r, true);
 	state_run_ended(now_real());
 	limits_forget(now_real());
+	state_forget(now_real());
 	state_trim_log();
 	deliver_close(r.engine);
 	loop_free(setup.loop);

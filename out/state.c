@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/util.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 
 /* Hosts remembered; a list that is longer is an attack or a bug. */
 #define STATE_MAX (64 * 1024)
+/* What was so long ago is not held against a hop any more. */
+#define DOWN_FORGET_SECONDS (4 * DOWN_MOST_SECONDS)
 /* The key of the way itself. */
 #define PORT_25 "port25"
 
@@ -76,6 +79,9 @@ static void store(const char *name, const struct buf *b)
 		chmod(conf()->state_dir, 02770);
 	snprintf(tmp, sizeof tmp, "%s.%ld", path_of(name, path),
 		 (long)getpid());
+	/* Who had our number before us was killed; in a container the numbers
+	 * come again at each start. */
+	unlink(tmp);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		  0660);
 	if (fd < 0)
@@ -156,7 +162,7 @@ static void write_down(const char *key, time_t now)
 
 	/* What was long ago is not held against it. */
 	if (!read_down(key, &failures, &when) || (time_t)when > now ||
-	    now - (time_t)when > 4 * DOWN_MOST_SECONDS)
+	    now - (time_t)when > DOWN_FORGET_SECONDS)
 		failures = 0;
 	snprintf(name, sizeof name, "down-%.240s", key);
 	buf_init(&b, 128);
@@ -222,6 +228,32 @@ void state_set_up(const char *key)
 		forget("down-" PORT_25);
 		forget("unreached");
 	}
+}
+
+/* ---- what nobody asks for any more ----------------------------------------- */
+
+/* A hop that was down, or "name.pid" of a process that was killed. */
+static bool is_passing(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return strncmp(name, "down-", 5) == 0 ||
+		(dot && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")]);
+}
+
+void state_forget(time_t now)
+{
+	DIR *d = opendir(conf()->state_dir);
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d)) != NULL)
+		if (is_passing(e->d_name) &&
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+		    0 && now - st.st_mtime > DOWN_FORGET_SECONDS)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
 }
 
 /* ---- the log of last resort --------------------------------------------------- */

@@ -32,6 +32,10 @@ void state_set_up(const char *key);
  * it becomes log.old, in place of the one before. */
 void state_trim_log(void);
 
+/* A queue run: hops that were down long ago, and what killed processes left
+ * unfinished here, are removed.  Anybody who sends can name new hops. */
+void state_forget(time_t now);
+
 /* A queue run has ended.  And: has there been none for NO_RUN_SECONDS?  True
  * once in that time: who asks then says so in the log.  Where there never was
  * one the time is counted from the first message that was kept. */

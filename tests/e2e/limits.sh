@@ -75,6 +75,81 @@ if [ "$left" -gt 30 ]; then
 	check 'what is not is kept' test -e "$ROOT/State/sent-7001-$hour"
 fi
 
+# ---- many at once --------------------------------------------------------------
+
+cat >"$WORK/held.py" <<'END'
+import os, subprocess, sys, time
+root, argv = sys.argv[1], sys.argv[2:]
+def unfinished():
+    return subprocess.run("ls -A %s/Queue | grep -c tmp" % root, shell=True,
+        stdout=subprocess.PIPE).stdout.strip()
+# Each has asked for leave before the first is counted.
+all = [subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    env=dict(os.environ)) for i in range(4)]
+for turn in range(200):
+    if unfinished() == b"4":
+        break
+    time.sleep(0.05)
+else:
+    sys.exit("they did not begin")
+said = [p.communicate(b"Subject: x\n\nbody\n")[1] for p in all]
+print([p.returncode for p in all], unfinished().decode(),
+    sum(b"sendmail: user 7001 has" in s for s in said))
+END
+for limit in MaxMessagesPerHour MaxQueuedPerUser; do
+	write_conf "$limit = 2"
+	fresh
+	python3 "$WORK/held.py" "$ROOT" setpriv --reuid 7001 --regid 7000 \
+		--clear-groups "$WORK/sendmail" -C "$CONF" -odq bob@far.test \
+		>"$STDOUT" 2>&1 || :
+	expect_file_has "$limit, four at once: two are told" "$STDOUT" \
+		'^\[0, 0, 77, 77\] 0 2$'
+	check "$limit, four at once: two are kept" test "$(count Queue)" = 2
+done
+
+# The same by -bs.
+write_conf 'MaxMessagesPerHour = 1'
+fresh
+cat >"$WORK/two.py" <<'END'
+import os, subprocess, sys
+def session():
+    p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, env=dict(os.environ))
+    p.stdout.readline()
+    return p
+def ask(p, *lines):
+    for line in lines:
+        p.stdin.write(line + b"\r\n")
+        p.stdin.flush()
+        reply = p.stdout.readline()
+    return reply
+a, b = session(), session()
+for p in a, b:
+    ask(p, b"HELO x.test", b"MAIL FROM:<a@far.test>", b"RCPT TO:<b@far.test>",
+        b"DATA")
+print(ask(a, b"Subject: x\r\n\r\nbody\r\n.")[:3].decode(),
+    ask(b, b"Subject: x\r\n\r\nbody\r\n.")[:3].decode())
+for p in a, b:
+    ask(p, b"QUIT")
+    p.wait()
+END
+check 'two sessions, a limit of one' test "$(python3 "$WORK/two.py" setpriv \
+	--reuid 7001 --regid 7000 --clear-groups "$WORK/sendmail" -C "$CONF" \
+	-odq -bs 2>"$STDERR")" = '250 450'
+check 'two sessions, a limit of one: one is kept' test "$(count Queue)" = 1
+
+# A count is a file: who may write no file as large as that would be free.
+write_conf 'MaxMessagesPerHour = 10000'
+fresh
+printf '%03000d' 0 >"$ROOT/State/sent-7001-$(($(date +%s) / 3600))"
+chmod 666 "$ROOT/State/"*
+status=0
+printf 'Subject: x\n\nbody\n' | prlimit --core=0 --fsize=2000 setpriv \
+	--reuid 7001 --regid 7000 --clear-groups "$WORK/sendmail" -C "$CONF" \
+	-odq bob@far.test 2>"$STDERR" || status=$?
+check 'a count that cannot grow: 77' test "$status" = 77
+check 'a count that cannot grow: nothing is kept' test "$(count Queue)" = 0
+
 # ---- what waits ------------------------------------------------------------------
 
 write_conf 'MaxQueuedPerUser = 2'

@@ -373,4 +373,80 @@ write_conf "SmartHost = 127.0.0.1:$PORT"
 wire 'a server without DSN' '' '' -Nfailure -Rhdrs -Vx1
 stop_smtpd
 same 'and the dialogue was correct' "$VIOLATIONS" 0
+# ---- what fails behind the promise ----------------------------------------------------------------
+
+# Two next hops: the message is committed, then tried.  With less memory than
+# that takes, whatever ends the program must not say "failed".
+start_smtpd
+write_conf "SmartHost = 127.0.0.1:$PORT" '[domain b.test]' \
+	"SmartHost = localhost:$PORT"
+cat >"$WORK/memory.py" <<'END'
+import os, resource, shutil, subprocess, sys
+root, sink, argv = sys.argv[1], sys.argv[2], sys.argv[3:]
+def messages(path):
+    return [f for f in os.listdir(path) if f[0] != "."] \
+        if os.path.isdir(path) else []
+def run(kb):
+    shutil.rmtree(root, ignore_errors=True)
+    for f in messages(sink):
+        os.unlink(sink + "/" + f)
+    p = subprocess.run(argv, input=b"Subject: s\n\nbody\n",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS,
+            (kb * 1024, kb * 1024)))
+    return p.returncode, len(messages(root + "/Queue")), len(messages(sink))
+kb = 2048
+while run(kb)[0] in (127, -6, -7, -11):   # not our program yet
+    kb += 64
+kept = 0
+for kb in range(kb - 64, kb + 16384, 16):
+    status, queue, sent = run(kb)
+    kept += queue > 0
+    if status and (queue or sent):
+        print("status", status, "with", kb, "KiB:", queue, sent)
+        sys.exit(1)
+    if sent == 2:
+        break
+sys.exit(0 if kept else 2)
+END
+case $BUILD in
+*/san)	skip 'out of memory: the sanitizers need all of it' ;;
+*)	status=0
+	python3 "$WORK/memory.py" "$ROOT" "$SINKDIR" "$BUILD/sendmail" -C \
+		"$CONF" a@a.test b@b.test || status=$?
+	if [ "$status" = 2 ]; then
+		skip 'out of memory: no limit here lets the commit pass alone'
+	else
+		same 'out of memory: failed means that nothing stands' \
+			"$status" 0
+	fi ;;
+esac
+rm -rf "$ROOT" "${SINKDIR:?}"/*
+
+# The queue can no more be written when the attempt is over.
+if [ "$(id -u)" = 0 ]; then
+	start_smtpd -r 'RCPT/slow delay 1500' -r 'RCPT/later reply 451 4.2.0 no'
+	write_conf "SmartHost = 127.0.0.1:$PORT" '[domain b.test]' \
+		"SmartHost = localhost:$PORT"
+	chmod 755 "$WORK"
+	: >"$WORK/log"
+	chmod 666 "$WORK/log"
+	mkdir -m 777 "$ROOT"
+	mkdir -m 777 "$ROOT/Queue" "$ROOT/State"
+	cp "$BUILD/sendmail" "$WORK/sendmail"
+	(wait_for 10 grep -q 'C: RCPT.*slow' "$DIALOGUE" &&
+		chmod 555 "$ROOT/Queue") &
+	closer=$!
+	expect_exit 'Queue closed behind the commit' 0 env -i PATH="$PATH" \
+		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
+		setpriv --reuid 7001 --regid 7001 --clear-groups \
+		"$WORK/sendmail" -C "$CONF" slow@a.test later@b.test <"$WORK/m"
+	wait "$closer"
+	expect_silent 'Queue closed behind the commit'
+	expect_file_has 'Queue closed behind the commit: logged' "$WORK/log" \
+		'could not be stored'
+	stands 'Queue closed behind the commit' '1 0 0 1'
+else
+	skip 'a Queue that closes: needs root'
+fi
 finish

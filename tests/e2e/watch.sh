@@ -148,4 +148,35 @@ check 'it is put aside' test -s "$ROOT/State/log.old" -a ! -s "$ROOT/State/log"
 
 stop_smtpd
 check 'the dialogues were correct' test "$VIOLATIONS" = 0
+
+# ---- State does not grow -----------------------------------------------------------
+
+rm -rf "$ROOT"
+expect_exit 'a run' 0 sendmail -odq ann@local.test <<-END
+	Subject: x
+END
+for name in down-mx-old.test down-mx-new.test no-bdat.4711 log.old last-run; do
+	echo 'x 1000000000' >"$ROOT/State/$name"
+	[ "$name" = down-mx-new.test ] ||
+		touch -d '2 hours ago' "$ROOT/State/$name"
+done
+expect_exit 'a run tidies State' 0 sendmail -q
+check 'a hop that was down long ago is forgotten' \
+	test ! -e "$ROOT/State/down-mx-old.test"
+check 'what a killed process left is removed' \
+	test ! -e "$ROOT/State/no-bdat.4711"
+check 'a hop that is down is kept' test -e "$ROOT/State/down-mx-new.test"
+check 'the old log is kept' test -e "$ROOT/State/log.old"
+
+# A process of the same number was killed while it wrote: so it is in a
+# container, at each start.
+if unshare --pid --fork true 2>/dev/null; then
+	rm -f "$ROOT/State/last-run"
+	touch "$ROOT/State/last-run.1"
+	expect_exit 'a run as process 1' 0 unshare --pid --fork \
+		"$BUILD/sendmail" -C "$CONF" -q
+	check 'it could note its end' test -s "$ROOT/State/last-run"
+else
+	skip 'a process number that comes again: no PID namespaces here'
+fi
 finish
