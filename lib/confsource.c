@@ -213,7 +213,7 @@ static int take(struct confsource *src, const struct place *at,
 	if (at->section && !(r->flags & CONF_DOMAIN))
 		return fail(src, at, "%s holds for all domains: put it before "
 			    "the first [domain ...] line", r->name);
-	if (src->guarded && (r->flags & CONF_GUARDED))
+	if (src->guarded && (r->flags & CONF_GUARDED) && *text)
 		return fail(src, at, "%s is refused here: it may stand in "
 			    "mailroot.conf, in a file that only root may "
 			    "write, or in the environment", r->name);

@@ -180,8 +180,11 @@ if decoy is not None:
 print(os.WEXITSTATUS(status) if os.WIFEXITED(status)
     else "signal %d" % os.WTERMSIG(status))
 EOF
+# The checkout may be below a private directory.
+PROGRAM=$WORK/sendmail
+cp "$BUILD/sendmail" "$PROGRAM"
 launch() {
-	env -i PATH="$PATH" W="$WORK" P="$BUILD/sendmail" \
+	env -i PATH="$PATH" W="$WORK" P="$PROGRAM" \
 		${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} \
 		timeout -k 5 60 python3 "$WORK/launch.py" "$@"
 }
@@ -315,7 +318,7 @@ same 'the child is at work' "$(count_sink) $(count Queue)" '0 1'
 ours=
 for process in /proc/[0-9]*; do
 	[ "$(readlink "$process/exe" 2>/dev/null)" = \
-		"$(readlink -f "$BUILD/sendmail")" ] &&
+		"$(readlink -f "$PROGRAM")" ] &&
 		grep -aq "$CONF" "$process/cmdline" && ours=$process
 done
 check 'the child is found' test -n "$ours"

@@ -194,13 +194,13 @@ exec 9>"$WORK/house/slow"
 printf 'Subject: half\n\n' >&9
 wait_for 5 own >"$WORK/own"
 mine=$(basename "$(cat "$WORK/own")")
-check 'alice stops it' as alice kill -STOP "$mine"
+check 'alice stops it' as alice sh -c "kill -STOP $mine"
 began=$(date +%s%3N)
 expect_exit 'the run goes on' 0 as root timeout 20 "$SENDMAIL" -q </dev/null
 took=$(($(date +%s%3N) - began))
 check "and is not held up ($took ms)" test "$took" -lt 3000
 same 'the others are sent' "$(stands)" '0 0 0 0 2'
-as alice kill -CONT "$mine"
+as alice sh -c "kill -CONT $mine"
 printf 'the rest\n' >&9
 exec 9>&-
 wait $stopped || :
@@ -431,7 +431,7 @@ EOF
 chmod 644 "$WORK/peek.py"
 same 'its caller cannot look into it' \
 	"$(as alice python3 "$WORK/peek.py" "$mine")" ''
-as alice kill -QUIT "$mine"
+as alice sh -c "kill -QUIT $mine"
 wait $process 2>/dev/null || :
 same 'and it leaves no core' "$(find "$WORK/house/alice" / -maxdepth 1 \
 	-name 'core*')" ''
