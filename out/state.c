@@ -232,13 +232,24 @@ void state_set_up(const char *key)
 
 /* ---- what nobody asks for any more ----------------------------------------- */
 
-/* A hop that was down, or "name.pid" of a process that was killed. */
+/* A hop that was down, or "name.pid" of a process that was killed; nothing
+ * that could be another program's. */
 static bool is_passing(const char *name)
 {
-	const char *dot = strrchr(name, '.');
+	static const char *const ours[] = {
+		"no-bdat.", "unreached.", "last-run.", "no-run-said.",
+	};
+	size_t i, n;
 
-	return strncmp(name, "down-", 5) == 0 ||
-		(dot && dot[1] && !dot[1 + strspn(dot + 1, "0123456789")]);
+	if (strncmp(name, "down-", 5) == 0)
+		return true;
+	for (i = 0; i < sizeof ours / sizeof *ours; i++) {
+		n = strlen(ours[i]);
+		if (strncmp(name, ours[i], n) == 0 && name[n] &&
+		    !name[n + strspn(name + n, "0123456789")])
+			return true;
+	}
+	return false;
 }
 
 void state_forget(time_t now)
