@@ -114,6 +114,24 @@ static size_t listen_to(int fd, char *text, int64_t until)
 	return len;
 }
 
+/* With borrowed rights the command gets the group for good: a shell gives up
+ * what is only borrowed, and then it could not read what is the group's, while
+ * the caller could look into it. */
+static int spawn(pid_t *pid, const posix_spawn_file_actions_t *act,
+		 const posix_spawnattr_t *attr, char *const *argv,
+		 char *const *env)
+{
+	gid_t ours = getgid(), lent = getegid();
+	int err;
+
+	if (ours != lent && setresgid(lent, lent, ours) != 0)
+		return errno;
+	err = posix_spawn(pid, "/bin/sh", act, attr, argv, env);
+	if (ours != lent && setresgid(ours, lent, lent) != 0)
+		bug("a group that cannot be given back");
+	return err;
+}
+
 static pid_t start(const char *command, int out)
 {
 	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c",
@@ -129,6 +147,10 @@ static pid_t start(const char *command, int out)
 	posix_spawn_file_actions_adddup2(&act, out, STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&act, STDIN_FILENO, "/dev/null",
 					 O_RDONLY, 0);
+	/* What it complains of is not for one who only borrows our rights. */
+	if (getgid() != getegid())
+		posix_spawn_file_actions_addopen(&act, STDERR_FILENO,
+						 "/dev/null", O_WRONLY, 0);
 	/* We ignore SIGPIPE, and may have been started with others blocked:
 	 * its tools expect neither. */
 	sigemptyset(&none);
@@ -138,7 +160,7 @@ static pid_t start(const char *command, int out)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
 				 POSIX_SPAWN_SETSIGMASK);
-	errno = posix_spawn(&pid, "/bin/sh", &act, &attr, argv, env);
+	errno = spawn(&pid, &act, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&act);
 	posix_spawnattr_destroy(&attr);
 	return errno ? -1 : pid;

@@ -378,6 +378,34 @@ kill "$SERVER" || :
 wait "$SERVER" 2>/dev/null || :
 clear_all
 
+# A command reads it with the rights that its caller has not, and neither what
+# it says on standard error nor its memory is his.
+cat >"$WORK/house/token" <<EOF
+#!/bin/sh
+cat /etc/mailroot/password
+echo "it is $SECRET" >&2
+id -u >$WORK/house/log/token
+id -g >>$WORK/house/log/token
+cat "/proc/\$\$/status" >>$WORK/house/log/token
+EOF
+chmod 755 "$WORK/house/token"
+login
+house_conf "SmartHost = 127.0.0.1:$PORT" 'RouteUserName = alice' \
+	"RoutePasswordCommand = $WORK/house/token" 'AllowAuthInClear = true' \
+	'TlsSecurityLevel = none' 'AuthMechanisms = PLAIN'
+expect_exit 'a command' 0 as alice "$SENDMAIL" bob@far.test <"$WORK/m"
+expect_file_has 'a command: it read the password' "$SEEN" 'A: PLAIN yes'
+expect_silent 'a command'
+same 'a command: whose it is' "$(head -n 2 "$WORK/house/log/token" |
+	tr '\n' ' ')" "$ALICE $MAILROOT "
+same 'a command: no group of the caller is left to it' \
+	"$(awk '/^Gid:/ { print $2, $3, $4 }' "$WORK/house/log/token")" \
+	"$MAILROOT $MAILROOT $MAILROOT"
+rm -f "$WORK/house/log/token"
+kill "$SERVER" || :
+wait "$SERVER" 2>/dev/null || :
+clear_all
+
 # A process at work, with the password in its memory: its caller may end it
 # and not look into it.
 login --hold 4
