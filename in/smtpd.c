@@ -41,6 +41,7 @@ struct session {
 	struct request q;		/* the command in hand */
 	char helo[256];			/* a legal name or literal, or "" */
 	unsigned errors;		/* since the last message taken */
+	unsigned runs;			/* begun by ETRN */
 	bool ended;
 
 	/* The transaction; reset() forgets it. */
@@ -553,6 +554,11 @@ static void do_etrn(struct session *s)
 
 	if (!caller_is_operator()) {
 		say(s, 459, "4.7.0", "a queue run is not for everybody");
+		return;
+	}
+	if (++s->runs > SMTPD_RUNS_MAX) {
+		say(s, 458, "4.7.0", "no more than %d queue runs a session",
+		    SMTPD_RUNS_MAX);
 		return;
 	}
 	/* "@domain" is all below it too (RFC 1985 4). */
