@@ -309,6 +309,11 @@ static ssize_t await_chunk(struct session *s)
 			errno = s->broken = ECONNRESET;
 			return -1;
 		}
+		/* Without that chunk the text would have a hole. */
+		if (s->q.command && s->q.command->verb == REQUEST_BDAT) {
+			errno = s->broken = ECANCELED;
+			return -1;
+		}
 	}
 }
 
@@ -594,13 +599,17 @@ static void (*const commands[])(struct session *s) = {
 	[REQUEST_ETRN] = do_etrn, [REQUEST_QUIT] = do_quit,
 };
 
-/* A chunk that is refused comes all the same. */
+/* A chunk that is refused comes all the same; and those behind it, which may
+ * be under way, are no message without it. */
 static void refuse_chunk(struct session *s)
 {
 	s->bdat = s->last = true;
 	s->chunk = s->q.chunk;
 	if (throw_away(s))
 		refuse(s);
+	/* Between two chunks it is for who reads them to end it. */
+	if (s->q.refusal.code == 501 && !s->state.chunks)
+		reset(s);
 }
 
 /* Carries out s->q, or refuses it. */
@@ -610,7 +619,7 @@ static void run(struct session *s)
 
 	if (!s->q.refusal.code)
 		commands[c->verb](s);
-	else if (c && c->verb == REQUEST_BDAT && s->q.chunk > 0)
+	else if (c && c->verb == REQUEST_BDAT)
 		refuse_chunk(s);
 	else
 		refuse(s);
