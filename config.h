@@ -130,6 +130,11 @@
 #ifndef SMTPD_RECIPIENTS_MAX
 #define SMTPD_RECIPIENTS_MAX 10000
 #endif
+/* Queue runs of one session (ETRN).  Each is a process, and none is waited
+ * for. */
+#ifndef SMTPD_RUNS_MAX
+#define SMTPD_RUNS_MAX 10
+#endif
 /* Silence inside a transaction (RFC 5321 4.5.3.2.7), and outside one: PHP
  * workers hold a session open for as long as they live. */
 #ifndef SMTPD_TRANSACTION_SECONDS

@@ -283,7 +283,12 @@ static int accept_message(struct attempt *a)
 	log_event(LOG_INFO, a->m->id, "accepted", "uid", uid, "from", from,
 		  "size", size, "nrcpt", n, "msgid", a->message_id, "cwd",
 		  caller_directory(), NULL);
-	return 0;
+	if (!caller_borrows() || !log_kept_out())
+		return 0;
+	/* Nobody chooses to send and not to be seen. */
+	snprintf(a->refused, sizeof a->refused, "the log may not grow: raise "
+		 "the limit of file sizes (ulimit -f)");
+	return -1;
 }
 
 /* Pickup: the promise is made there, and all else is the next run's. */

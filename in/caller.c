@@ -130,6 +130,7 @@ void caller_settle(void)
 	take_activated();
 	widen(RLIMIT_NOFILE, ENOUGH_FILES);
 	widen(RLIMIT_STACK, ENOUGH_STACK);
+	widen(RLIMIT_FSIZE, RLIM_INFINITY);
 	fill_descriptors();
 	given_environment = environ;
 	environ = fixed_environment;

@@ -41,6 +41,7 @@ struct session {
 	struct request q;		/* the command in hand */
 	char helo[256];			/* a legal name or literal, or "" */
 	unsigned errors;		/* since the last message taken */
+	unsigned runs;			/* begun by ETRN */
 	bool ended;
 
 	/* The transaction; reset() forgets it. */
@@ -308,6 +309,11 @@ static ssize_t await_chunk(struct session *s)
 			errno = s->broken = ECONNRESET;
 			return -1;
 		}
+		/* Without that chunk the text would have a hole. */
+		if (s->q.command && s->q.command->verb == REQUEST_BDAT) {
+			errno = s->broken = ECANCELED;
+			return -1;
+		}
 	}
 }
 
@@ -555,6 +561,11 @@ static void do_etrn(struct session *s)
 		say(s, 459, "4.7.0", "a queue run is not for everybody");
 		return;
 	}
+	if (++s->runs > SMTPD_RUNS_MAX) {
+		say(s, 458, "4.7.0", "no more than %d queue runs a session",
+		    SMTPD_RUNS_MAX);
+		return;
+	}
 	/* "@domain" is all below it too (RFC 1985 4). */
 	if (*s->q.argument == '@')
 		only.rcpt = s->q.argument + 1;
@@ -588,13 +599,17 @@ static void (*const commands[])(struct session *s) = {
 	[REQUEST_ETRN] = do_etrn, [REQUEST_QUIT] = do_quit,
 };
 
-/* A chunk that is refused comes all the same. */
+/* A chunk that is refused comes all the same; and those behind it, which may
+ * be under way, are no message without it. */
 static void refuse_chunk(struct session *s)
 {
 	s->bdat = s->last = true;
 	s->chunk = s->q.chunk;
 	if (throw_away(s))
 		refuse(s);
+	/* Between two chunks it is for who reads them to end it. */
+	if (s->q.refusal.code == 501 && !s->state.chunks)
+		reset(s);
 }
 
 /* Carries out s->q, or refuses it. */
@@ -604,7 +619,7 @@ static void run(struct session *s)
 
 	if (!s->q.refusal.code)
 		commands[c->verb](s);
-	else if (c && c->verb == REQUEST_BDAT && s->q.chunk > 0)
+	else if (c && c->verb == REQUEST_BDAT)
 		refuse_chunk(s);
 	else
 		refuse(s);

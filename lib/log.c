@@ -16,7 +16,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +34,7 @@ static struct {
 	int sock;	/* syslog; -1 */
 	bool tried;	/* syslog has been looked for */
 	bool opened;	/* log_open was called */
+	bool kept_out;	/* a line, by a limit of file sizes */
 	char early[4 * LINE];	/* what came before, a line each */
 	size_t nearly;
 	const char *tag;
@@ -54,6 +57,11 @@ static void put_early(void)
 		else
 			to_file(path, line, strlen(line));
 	}
+}
+
+bool log_kept_out(void)
+{
+	return out.kept_out;
 }
 
 void log_tag(const char *tag)
@@ -120,6 +128,18 @@ static bool to_syslog(int priority, const char *line, size_t n)
 	       errno == EAGAIN || errno == ENOBUFS;
 }
 
+/* Is there room for n octets more?  A line is written whole or not at all: of
+ * half a one the next, another process's, would be the rest. */
+static bool fits(int fd, size_t n)
+{
+	struct rlimit r;
+	struct stat st;
+
+	return getrlimit(RLIMIT_FSIZE, &r) != 0 || r.rlim_cur == RLIM_INFINITY ||
+		fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+		(rlim_t)st.st_size + n <= r.rlim_cur;
+}
+
 static bool to_file(const char *path, const char *line, size_t n)
 {
 	char text[LINE + 64], when[21];
@@ -142,6 +162,10 @@ static bool to_file(const char *path, const char *line, size_t n)
 		len = (int)sizeof text - 1;
 		text[len - 1] = '\n';
 	}
+	if (!fits(out.fd, (size_t)len)) {
+		out.kept_out = true;
+		return false;
+	}
 	/* One write: lines of several processes do not mix. */
 	return write(out.fd, text, (size_t)len) == len;
 }
@@ -150,8 +174,10 @@ static void emit(int priority, const char *line, size_t n)
 {
 	if (out.file[0] && to_file(out.file, line, n))
 		return;
-	if (to_syslog(priority, line, n))
+	if (to_syslog(priority, line, n)) {
+		out.kept_out = false;
 		return;
+	}
 	if (out.fallback)
 		to_file(out.fallback, line, n);
 	/* As many as fit: later ones are not worth more. */

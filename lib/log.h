@@ -28,6 +28,9 @@ void log_open(const char *file, bool json, int facility, const char *fallback);
 
 /* The file was moved away: the next line opens it anew. */
 void log_reopen(void);
+/* Has a line of this process got nowhere, because of a limit of file sizes?
+ * Who called us may have set it for that. */
+bool log_kept_out(void);
 /* -L: every line says tag=TAG from now on.  Borrowed for ever. */
 void log_tag(const char *tag);
 

@@ -585,6 +585,31 @@ for closed in - 1 2 12 012; do
 	done
 done
 
+# A log that is longer than the caller's files may be is no way past it; where
+# he sends with his own rights it is not in the way.
+printf '%03000d\n' 0 >"$LOG"
+for options in '-odq' '-odq -bs' ''; do
+	status=0
+	input=$WORK/m
+	[ "$options" != '-odq -bs' ] || input=$WORK/smtp
+	# shellcheck disable=SC2086 # words are meant
+	as alice python3 "$WORK/tight.py" FSIZE 2000 - "$SENDMAIL" $options \
+		bob@far.test <"$input" >"$WORK/o" 2>"$WORK/e" || status=$?
+	case $options in
+	*-bs)	check 'no room in the log: -bs' grep -q \
+			'^450 4.7.1 the log may not grow' "$WORK/o" ;;
+	*)	same "no room in the log: status, $options" "$status" 77
+		expect_file_has "no room in the log: why, $options" "$WORK/e" \
+			'^sendmail: the log may not grow' ;;
+	esac
+	same "no room in the log: nothing stands, $options" "$(stands)" \
+		'0 0 0 0 0'
+	same "no room in the log: no half lines, $options" \
+		"$(grep -c '' "$LOG")" 1
+	clear_all
+done
+: >"$LOG"
+
 # A folder that root makes, because it is missing, is the runner's all the same.
 mv "$LOG" "$LOG.kept"
 grep -v '^LogFile' "$CONF" >"$WORK/c" && cat "$WORK/c" >"$CONF"

@@ -113,6 +113,7 @@ class Model:
         if not self.extended or not self.mail or not self.rcpt:
             return self.refuse("503 5.5.1")
         if not good:
+            self.reset()
             return self.refuse("501 5.5.4")
         self.chunks = True
         self.text += octets

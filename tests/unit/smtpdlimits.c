@@ -8,6 +8,7 @@
 #define SMTPD_TRANSACTION_SECONDS 1
 #define SMTPD_IDLE_SECONDS 2
 #define SMTPD_RECIPIENTS_MAX 3
+#define SMTPD_RUNS_MAX 2
 #define SMTPD_DISCARD_MAX 5000
 #define smtpd hasty_smtpd
 #define smtpd_unable hasty_smtpd_unable
@@ -56,6 +57,9 @@ static const struct {
 	  "220 250 250 250 250 421", 10, 18 },
 	{ "silence in a chunk that is refused", "BDAT 10\r\n12345", 0, false,
 	  "220 421", 10, 18 },
+	{ "the third queue run", "EHLO x\r\nETRN a.test\r\nETRN b.test\r\n"
+	  "ETRN c.test\r\nQUIT\r\n", 0, true, "220 250 250 250 458 221",
+	  0, 10 },
 	{ "the fourth recipient", BEGIN "RCPT TO:<c@y.test>\r\n"
 	  "RCPT TO:<d@y.test>\r\nRCPT TO:<e@y.test>\r\nQUIT\r\n", 0, true,
 	  "220 250 250 250 250 250 452 221", 0, 9 },
