@@ -201,7 +201,9 @@ def no_rights():
     binary = WORK + "/open/sendmail"
     os.makedirs(WORK + "/open", exist_ok=True)
     shutil.copy(SENDMAIL, binary)
-    shutil.copy(CONF, WORK + "/open/conf")
+    with open(CONF, encoding="ascii") as old, \
+            open(WORK + "/open/conf", "w", encoding="ascii") as new:
+        new.writelines(line for line in old if "LogFile" not in line)
     os.chmod(WORK, 0o711)
     os.chmod(WORK + "/open", 0o755)
     os.chmod(WORK + "/open/conf", 0o644)
@@ -210,8 +212,8 @@ def no_rights():
     os.chmod(ROOT + "/Pickup", 0o3733)
     os.makedirs(ROOT + "/Queue", 0o700)
     done = subprocess.run(
-        [binary, "-C", WORK + "/open/conf", "-O", "MailRoot=" + ROOT, "-O",
-         "LogFile=", "-bs"], input=HELO + MAIL + MAIL + b"QUIT\r\n",
+        [binary, "-C", WORK + "/open/conf", "-O", "MailRoot=" + ROOT,
+         "-bs"], input=HELO + MAIL + MAIL + b"QUIT\r\n",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENV,
         timeout=60, user=65534, group=65534, extra_groups=[], check=False)
     check("Pickup: replies", codes(done.stdout) == TWO and
