@@ -140,8 +140,13 @@ static bool same_file(int fd, const char *path)
 static void copy_log(struct watching *w)
 {
 	char chunk[4096];
+	struct stat st;
 	ssize_t n;
 
+	/* Somebody has emptied it. */
+	if (w->log_fd >= 0 && fstat(w->log_fd, &st) == 0 &&
+	    st.st_size < w->log_at)
+		w->log_at = 0;
 	while (w->log_fd >= 0 &&
 	       (n = pread(w->log_fd, chunk, sizeof chunk, w->log_at)) > 0) {
 		w->log_at += n;

@@ -64,6 +64,14 @@ cat >"$ROOT/Pickup/two.eml" <<-END
 END
 check 'the new alias is known' wait_for 5 sent 2
 
+# Nor is it lost when somebody empties the file.
+: >"$ROOT/State/log"
+expect_exit 'queued behind that' 0 sendmail -odq -L behind ann@local.test <<-END
+	Subject: three
+END
+check 'the log is shown after it was emptied' wait_for 5 says \
+	' accepted tag=behind'
+
 # ---- it is quiet ----------------------------------------------------------------
 
 dirty() { awk '/^(Private_Dirty|Pss_Anon):/ { if ($2 > m) m = $2 }
