@@ -214,6 +214,10 @@
  * directory (milliseconds). */
 #ifndef WATCH_GRACE_MS
 #define WATCH_GRACE_MS 30
+/* Between a run and one that an event asks for: four times as long as it took,
+ * within these.  Anybody may make events, in Pickup. */
+#define WATCH_PAUSE_MS 250
+#define WATCH_PAUSE_MOST_MS 1000
 #endif
 
 /* ---- buffers ------------------------------------------------------------ */

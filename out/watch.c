@@ -36,6 +36,7 @@ struct watching {
 	int queue, pickup, state;	/* watches; -1: no such directory yet */
 	bool appeared;			/* something to be looked at */
 	int64_t next;			/* now_mono: the next run */
+	int64_t pause;			/* and before when no event counts */
 	/* the log of others, where ours is stderr */
 	bool forward;
 	char log[4096];
@@ -208,9 +209,22 @@ static void rest(struct watching *w, const sigset_t *open)
 	while (!run_signal && now_mono() < w->next && now_mono() < again) {
 		wait_until(w, again < w->next ? again : w->next, open);
 		soon = now_mono() + WATCH_GRACE_MS;
+		if (soon < w->pause)
+			soon = w->pause;
 		if (w->appeared && soon < again)
 			again = soon;
 	}
+}
+
+static void run(struct watching *w, bool flush)
+{
+	int64_t began = now_mono(), pause;
+
+	run_once(flush, NULL);		/* it complains by itself */
+	pause = 4 * (now_mono() - began);
+	pause = pause < WATCH_PAUSE_MS ? WATCH_PAUSE_MS :
+		pause > WATCH_PAUSE_MOST_MS ? WATCH_PAUSE_MOST_MS : pause;
+	w->pause = now_mono() + pause;
 }
 
 /* What a run needed, waiting does not. */
@@ -246,7 +260,7 @@ int watch_repeat(unsigned interval, bool flush)
 		if (now_mono() >= w.next)
 			w.next = now_mono() + 1000 * (int64_t)interval;
 		watch_folders(&w);
-		run_once(flush, NULL);	/* it complains by itself */
+		run(&w, flush);
 		flush = false;
 		shrink();
 		sigprocmask(SIG_BLOCK, &ours, &open);

@@ -89,6 +89,21 @@ before=$(wakes "$RUNNER")
 sleep 2
 check 'no wake-ups but the timer' test "$(wakes "$RUNNER")" = "$before"
 
+# ---- it is not driven -----------------------------------------------------------
+
+# Anybody may write to Pickup as often as he likes; each run says what stays.
+ln -s /etc/passwd "$ROOT/Pickup/link"
+lines=$(grep -c 'file=link' "$WORK/runner.err" || :)
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do
+	: >"$ROOT/Pickup/driver"
+	sleep 0.08
+done
+wait_for 5 says 'file=link' || bad 'a run says what stays'
+lines=$(($(grep -c 'file=link' "$WORK/runner.err") - lines))
+check "events all the time make a few runs ($lines in two seconds)" \
+	test "$lines" -le 12
+rm -f "$ROOT/Pickup/link" "$ROOT/Pickup/driver"
+
 # ---- it ends ----------------------------------------------------------------------
 
 kill -TERM "$RUNNER"
