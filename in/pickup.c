@@ -386,20 +386,6 @@ static enum outcome promise(struct pass *p, struct file *f, struct message *m)
 
 /* ---- taking it ----------------------------------------------------------------- */
 
-static void log_accepted(const struct file *f)
-{
-	const struct message *m = f->in.m;
-	char uid[16], size[24], n[24], from[ADDRESS_MAX + 3];
-
-	snprintf(uid, sizeof uid, "%u", (unsigned)m->env.uid);
-	snprintf(size, sizeof size, "%llu", (unsigned long long)m->text_size);
-	snprintf(n, sizeof n, "%zu", m->env.nrcpt);
-	snprintf(from, sizeof from, "<%s>", m->env.sender);
-	log_event(LOG_INFO, m->id, "accepted", "uid", uid, "from", from,
-		  "size", size, "nrcpt", n, "msgid", f->in.facts.message_id,
-		  "pickup", f->name, NULL);
-}
-
 static bool is_over(const struct pass *p, uid_t uid)
 {
 	size_t i;
@@ -459,7 +445,8 @@ static enum outcome take(struct pass *p, struct file *f)
 		return status == EXIT_IOERR ? UNREADABLE : CROWDED;
 	if (o == DONE && f->in.m->committed) {
 		limits_count(f->st.st_uid, p->now);
-		log_accepted(f);
+		message_log_accepted(f->in.m, f->in.facts.message_id, "pickup",
+			     f->name);
 		p->taken++;
 	}
 	if (!f->in.m->committed)
