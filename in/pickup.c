@@ -421,6 +421,25 @@ static bool far_too_large(struct file *f)
 	return true;
 }
 
+/* message_read could not store it.  What is larger than an envelope or a file
+ * may be is so by itself; all else would stop the next one, too. */
+static enum outcome not_stored(struct file *f)
+{
+	switch (f->in.storage_errno) {
+	case EEXIST:
+		return WAITS;		/* another run has it in hand */
+	case EMSGSIZE:
+		snprintf(f->error, sizeof f->error, "its recipients need more "
+			 "than %d octets", ENVELOPE_MAX);
+		return CROWDED;
+	case EFBIG:
+		return LIMITED;
+	default:
+		errno = f->in.storage_errno;
+		return storage_failed(f);
+	}
+}
+
 /* CROWDED: it cannot be used, f->error says why. */
 static enum outcome take(struct pass *p, struct file *f)
 {
@@ -437,10 +456,10 @@ static enum outcome take(struct pass *p, struct file *f)
 		return STOP;
 	if (status == 0)
 		o = promise(p, f, f->in.m);
-	else if (!unchanged(p, f) || f->in.storage_errno == EEXIST)
-		return WAITS;	/* EEXIST: another run has it in hand */
+	else if (!unchanged(p, f))
+		return WAITS;
 	else if (f->in.storage_errno)
-		return storage_failed(f);
+		return not_stored(f);
 	else
 		return status == EXIT_IOERR ? UNREADABLE : CROWDED;
 	if (o == DONE && f->in.m->committed) {
@@ -539,8 +558,10 @@ static enum outcome to_badmail(struct pass *p, struct file *f)
 	if (!has_room((uint64_t)f->st.st_size))
 		return CROWDED;
 	m = wrap(p, f);
+	if (!m && (errno == EEXIST || errno == EFBIG))
+		return errno == EEXIST ? WAITS : CROWDED;
 	if (!m)
-		return errno == EEXIST ? WAITS : storage_failed(f);
+		return storage_failed(f);
 	strlcpy(why, f->error, sizeof why);
 	o = promise(p, f, m);
 	if (o == DONE) {
