@@ -325,7 +325,8 @@ int run_once(bool flush, const struct run_filter *only)
 	size_t i;
 
 	alias_forget();
-	pickup_take();
+	if (!only)
+		pickup_take();
 	r.now = now_real();
 	if (queue_open(&r.q, conf()->queue_dir, 0) != 0) {
 		if (errno == ENOENT)

@@ -156,14 +156,8 @@ check 'read-only: queued' wait_for 20 arrived 5
 BEFORE='setpriv --no-new-privs'
 expect_exit 'no new privileges' 0 submit
 expect_silent 'no new privileges'
-BEFORE='' total=5
-if [ -f "$TOP/in/pickup.c" ]; then
-	check 'no new privileges: the runner takes it' wait_for 20 arrived 6
-	total=6
-else
-	check 'no new privileges: it is left' test "$(waiting)" = 1
-	skip 'no new privileges: nothing empties Pickup yet'
-fi
+BEFORE='' total=6
+check 'no new privileges: the runner takes it' wait_for 20 arrived 6
 picture >"$WORK/after"
 check 'nothing of the root has changed' cmp "$WORK/before" "$WORK/after"
 stop_runner 'a read-only root'
