@@ -214,9 +214,13 @@
  * directory (milliseconds). */
 #ifndef WATCH_GRACE_MS
 #define WATCH_GRACE_MS 30
+#endif
 /* Between a run and one that an event asks for: four times as long as it took,
- * within these.  Anybody may make events, in Pickup. */
+ * within these (milliseconds).  Anybody may make events, in Pickup. */
+#ifndef WATCH_PAUSE_MS
 #define WATCH_PAUSE_MS 250
+#endif
+#ifndef WATCH_PAUSE_MOST_MS
 #define WATCH_PAUSE_MOST_MS 1000
 #endif
 

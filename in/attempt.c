@@ -269,20 +269,11 @@ static int tell_caller(const struct attempt *a)
  * limit, a->refused says which. */
 static int accept_message(struct attempt *a)
 {
-	const struct envelope *env = &a->m->env;
-	char uid[16], size[24], n[16], from[ADDRESS_MAX + 3];
-
-	snprintf(uid, sizeof uid, "%u", (unsigned)env->uid);
-	snprintf(size, sizeof size, "%llu", (unsigned long long)a->m->text_size);
-	snprintf(n, sizeof n, "%zu", env->nrcpt);
-	snprintf(from, sizeof from, "<%s>", env->sender);
 	if (a->kept == KEPT_IN_QUEUE &&
-	    limits_claim(&a->q, env->uid, now_real(), a->refused,
+	    limits_claim(&a->q, a->m->env.uid, now_real(), a->refused,
 			 sizeof a->refused) != 0)
 		return -1;
-	log_event(LOG_INFO, a->m->id, "accepted", "uid", uid, "from", from,
-		  "size", size, "nrcpt", n, "msgid", a->message_id, "cwd",
-		  caller_directory(), NULL);
+	message_log_accepted(a->m, a->message_id, "cwd", caller_directory());
 	if (!caller_borrows() || !log_kept_out())
 		return 0;
 	/* Nobody chooses to send and not to be seen. */

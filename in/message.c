@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "in/identity.h"
 #include "lib/codec.h"
+#include "lib/log.h"
 #include "lib/mime.h"
 #include "lib/util.h"
 
@@ -91,6 +92,20 @@ void message_prepare(struct incoming *in, const struct identity *id)
 		},
 		.env = { .sender = id->sender, .uid = id->uid, .created = now },
 	};
+}
+
+void message_log_accepted(const struct message *m, const char *message_id,
+			  const char *key, const char *value)
+{
+	char uid[16], size[24], n[24], from[ADDRESS_MAX + 3];
+
+	snprintf(uid, sizeof uid, "%u", (unsigned)m->env.uid);
+	snprintf(size, sizeof size, "%llu", (unsigned long long)m->text_size);
+	snprintf(n, sizeof n, "%zu", m->env.nrcpt);
+	snprintf(from, sizeof from, "<%s>", m->env.sender);
+	log_event(LOG_INFO, m->id, "accepted", "uid", uid, "from", from,
+		  "size", size, "nrcpt", n, "msgid", message_id, key, value,
+		  NULL);
 }
 
 /* ---- reading -------------------------------------------------------------- */

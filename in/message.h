@@ -57,6 +57,11 @@ void message_prepare(struct incoming *in, const struct identity *id);
  */
 int message_read(struct incoming *in);
 
+/* The line "accepted" in the log: whose it is, and one pair that says where it
+ * came from ("cwd", "pickup"). */
+void message_log_accepted(const struct message *m, const char *message_id,
+			  const char *key, const char *value);
+
 /* Reads what is left of the input and throws it away, within bounds, so that
  * a caller that is still writing gets our error and not a SIGPIPE. */
 void message_drain(int fd);

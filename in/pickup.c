@@ -386,20 +386,6 @@ static enum outcome promise(struct pass *p, struct file *f, struct message *m)
 
 /* ---- taking it ----------------------------------------------------------------- */
 
-static void log_accepted(const struct file *f)
-{
-	const struct message *m = f->in.m;
-	char uid[16], size[24], n[24], from[ADDRESS_MAX + 3];
-
-	snprintf(uid, sizeof uid, "%u", (unsigned)m->env.uid);
-	snprintf(size, sizeof size, "%llu", (unsigned long long)m->text_size);
-	snprintf(n, sizeof n, "%zu", m->env.nrcpt);
-	snprintf(from, sizeof from, "<%s>", m->env.sender);
-	log_event(LOG_INFO, m->id, "accepted", "uid", uid, "from", from,
-		  "size", size, "nrcpt", n, "msgid", f->in.facts.message_id,
-		  "pickup", f->name, NULL);
-}
-
 static bool is_over(const struct pass *p, uid_t uid)
 {
 	size_t i;
@@ -435,6 +421,25 @@ static bool far_too_large(struct file *f)
 	return true;
 }
 
+/* message_read could not store it.  What is larger than an envelope or a file
+ * may be is so by itself; all else would stop the next one, too. */
+static enum outcome not_stored(struct file *f)
+{
+	switch (f->in.storage_errno) {
+	case EEXIST:
+		return WAITS;		/* another run has it in hand */
+	case EMSGSIZE:
+		snprintf(f->error, sizeof f->error, "its recipients need more "
+			 "than %d octets", ENVELOPE_MAX);
+		return CROWDED;
+	case EFBIG:
+		return LIMITED;
+	default:
+		errno = f->in.storage_errno;
+		return storage_failed(f);
+	}
+}
+
 /* CROWDED: it cannot be used, f->error says why. */
 static enum outcome take(struct pass *p, struct file *f)
 {
@@ -451,15 +456,16 @@ static enum outcome take(struct pass *p, struct file *f)
 		return STOP;
 	if (status == 0)
 		o = promise(p, f, f->in.m);
-	else if (!unchanged(p, f) || f->in.storage_errno == EEXIST)
-		return WAITS;	/* EEXIST: another run has it in hand */
+	else if (!unchanged(p, f))
+		return WAITS;
 	else if (f->in.storage_errno)
-		return storage_failed(f);
+		return not_stored(f);
 	else
 		return status == EXIT_IOERR ? UNREADABLE : CROWDED;
 	if (o == DONE && f->in.m->committed) {
 		limits_count(f->st.st_uid, p->now);
-		log_accepted(f);
+		message_log_accepted(f->in.m, f->in.facts.message_id, "pickup",
+			     f->name);
 		p->taken++;
 	}
 	if (!f->in.m->committed)
@@ -552,8 +558,10 @@ static enum outcome to_badmail(struct pass *p, struct file *f)
 	if (!has_room((uint64_t)f->st.st_size))
 		return CROWDED;
 	m = wrap(p, f);
+	if (!m && (errno == EEXIST || errno == EFBIG))
+		return errno == EEXIST ? WAITS : CROWDED;
 	if (!m)
-		return errno == EEXIST ? WAITS : storage_failed(f);
+		return storage_failed(f);
 	strlcpy(why, f->error, sizeof why);
 	o = promise(p, f, m);
 	if (o == DONE) {

@@ -278,6 +278,34 @@ refused 'too large' 'larger than MaxMessageSize'
 
 # What is in Badmail comes back when what was wrong is mended.
 settings
+mv "$ROOT/Badmail" "$WORK/kept"
+
+# What is too large by itself is nobody else's trouble.
+fresh
+python3 -c '
+print("x-sender: alice@client.test")
+for n in range(70000): print("x-receiver: %0800d@far.test" % n)
+print("Subject: many\n\nbody")' | put 'many'
+letter other | put 'other'
+run 'more recipients than an envelope holds'
+where 'more recipients than an envelope holds: one is sent' 0 0 1 1
+lines 'more recipients than an envelope holds' 1 \
+	' refused .* pickup=many text="its recipients need more than'
+fresh
+{ letter large; yes 'sixteen octets.' | head -n 20000; } | put 'large'
+{ printf 'Subject: for nobody\n\n'; yes 'sixteen octets.' | head -n 20000; } |
+	put 'larger'
+letter other | put 'other'
+limited() { (ulimit -f 200 && sendmail -q </dev/null); }
+expect_exit 'a limit of file sizes' 0 limited
+where 'a limit of file sizes: one is sent' 2 0 0 1
+lines 'a limit of file sizes' 1 ' file=large text=waits error=.*File too large'
+lines 'a limit of file sizes, Badmail' 1 ' file=larger text="cannot be used'
+run 'without the limit'
+where 'without the limit' 0 0 1 2
+fresh
+mkdir "$ROOT/Badmail"
+mv "$WORK"/kept/* "$ROOT/Badmail"
 mv "$ROOT"/Badmail/* "$PICK"
 touch -d '5 seconds ago' "$PICK"/*
 : >"$LOG"
