@@ -297,6 +297,29 @@ static bool is_empty(int dir)
 	return d && n == 0;
 }
 
+/* Folders of ours hold files.  One with folders in it, such as / or /home, was
+ * named by mistake, and to close it would close more than mail. */
+static bool has_folders(int dir)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *e;
+	bool found = false;
+	struct stat st;
+
+	while (d && !found && (e = readdir(d)) != NULL)
+		found = strcmp(e->d_name, ".") != 0 &&
+			strcmp(e->d_name, "..") != 0 &&
+			strcmp(e->d_name, "lost+found") != 0 &&
+			fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISDIR(st.st_mode);
+	if (d)
+		closedir(d);
+	else if (copy >= 0)
+		close(copy);
+	return found;
+}
+
 static void settle_folder(struct setup *s, const struct folder *f, int fd,
 			  bool made, const char *path)
 {
@@ -323,6 +346,12 @@ static void settle_folder(struct setup *s, const struct folder *f, int fd,
 		gid = st.st_gid;
 	if (st.st_uid != uid || st.st_gid != gid ||
 	    (st.st_mode & 07777) != f->mode) {
+		if ((f->flags & OURS) && !made && has_folders(fd)) {
+			complain("%s has other folders in it and is not "
+				 "touched: give mailroot one of its own", path);
+			s->status = EXIT_CANTCREAT;
+			return;
+		}
 		if (adjust(s, fd, &st, uid, gid, f->mode) != 0) {
 			failed(s, "set owner and mode of", path);
 			return;

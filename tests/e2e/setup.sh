@@ -229,6 +229,20 @@ expect_exit 'a folder of everybody' 73 setup -O MailRoot=/var/spool/all
 expect_file_has 'a folder of everybody' "$STDERR" "everybody's"
 owned /var/spool/all root:root 1777
 rm "$W/spool/mailroot/Queue"
+kept=$W/etc/mailroot/mailroot.conf
+mv "$kept" "$kept.aside"
+# A slip of the pen must not close half the system.
+mkdir -p "$W/spool/system/bin" "$W/spool/disk/lost+found"
+chmod 755 "$W/spool/system" "$W/spool/disk"
+expect_exit 'a folder with folders' 73 setup \
+	-O QueueDirectory=/var/spool/system
+expect_file_has 'a folder with folders' "$STDERR" 'has other folders in it'
+owned /var/spool/system root:root 755
+rm -f "$kept"
+expect_exit 'a file system of its own' 0 setup \
+	-O QueueDirectory=/var/spool/disk
+owned /var/spool/disk mailroot:mailroot 3770
+mv "$kept.aside" "$kept"
 expect_exit 'an empty one, as tmpfs comes' 0 setup -O MailRoot=/var/spool/empty
 owned /var/spool/empty root:root 755
 cp "$BUILD/sendmail" "$W/bin/plain"
