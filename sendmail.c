@@ -50,8 +50,11 @@ struct cli {
 static void usage(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
+static bool speaks_smtp;		/* -bs was there */
+
 /* A refused command line.  The caller's text is read and thrown away first:
- * else it would die of SIGPIPE and report that instead. */
+ * else it would die of SIGPIPE and report that instead.  A client of -bs says
+ * nothing before it has heard something. */
 static void usage(const char *fmt, ...)
 {
 	char text[512];
@@ -60,6 +63,8 @@ static void usage(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (speaks_smtp)
+		exit(smtpd_unable(EXIT_USAGE, text));
 	complain("%s (see sendmail --help)", text);
 	message_drain(STDIN_FILENO);
 	exit(EXIT_USAGE);
@@ -316,6 +321,7 @@ static void do_b(struct cli *c, const char *v)
 	if (modes[i].mode < 0)
 		usage("-b%s: there is no such mode: %s", v, modes[i].why);
 	c->mode = modes[i].mode;
+	speaks_smtp = c->mode == DO_SMTP;
 }
 
 /* "15m", "1h30m", "90" (minutes): seconds; 0 if it is not that. */

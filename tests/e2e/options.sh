@@ -590,4 +590,16 @@ calls 'mpack' bcc "<$ME> | <bob@client.test>" -oi bob
 stop_smtpd
 same 'the dialogues were correct' "$VIOLATIONS" 0
 same 'nothing was left behind' "$(count Queue) $(count Badmail)" '0 0'
+# A client of -bs waits for a greeting, and says nothing before.
+mkfifo "$WORK/quiet"
+sleep 30 >"$WORK/quiet" &
+servers="$servers $!"
+begun=$(date +%s)
+expect_exit '-bs and an unknown option' 64 sendmail -bs --bogus <"$WORK/quiet"
+expect_file_has '-bs and an unknown option: the client hears it' "$STDOUT" \
+	'^421 4\.3\.5 unknown option --bogus$'
+expect_empty '-bs and an unknown option (stderr)' "$STDERR"
+check '-bs and an unknown option: at once' \
+	test $(($(date +%s) - begun)) -lt 10
+
 finish
