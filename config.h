@@ -196,6 +196,11 @@
 #ifndef PICKUP_REST_MS
 #define PICKUP_REST_MS 1100
 #endif
+/* Files of one user that cannot be used, in one pass over Pickup: each is read,
+ * and Badmail is looked through for it. */
+#ifndef PICKUP_REFUSED_MAX
+#define PICKUP_REFUSED_MAX 50
+#endif
 /* One run takes files from Pickup for so long (milliseconds); then what is in
  * Queue has its turn. */
 #ifndef PICKUP_PASS_MS

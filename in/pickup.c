@@ -80,8 +80,12 @@ struct pass {
 	int64_t until;			/* now_mono */
 	unsigned taken;
 	bool unlinked;			/* Pickup must be synced */
-	uid_t *over;			/* users at their limit */
-	size_t nover;
+	struct user {
+		uid_t uid;
+		bool over;		/* his limit is reached */
+		unsigned refused;	/* of his files, in this pass */
+	} *user;
+	size_t nuser;
 	struct remark {
 		unsigned n;
 		char first[NAME_MAX + 1], detail[256];
@@ -386,26 +390,35 @@ static enum outcome promise(struct pass *p, struct file *f, struct message *m)
 
 /* ---- taking it ----------------------------------------------------------------- */
 
-static bool is_over(const struct pass *p, uid_t uid)
+static struct user *user_of(struct pass *p, uid_t uid)
 {
 	size_t i;
 
-	for (i = 0; i < p->nover && p->over[i] != uid; i++)
+	for (i = 0; i < p->nuser && p->user[i].uid != uid; i++)
 		;
-	return i < p->nover;
+	if (i == p->nuser) {
+		p->user = xreallocarray(p->user, ++p->nuser, sizeof *p->user);
+		p->user[i] = (struct user){ .uid = uid };
+	}
+	return &p->user[i];
 }
 
-/* Who is over his limit is not counted again for each of his files. */
+/* Who is over his limit is not counted again for each of his files; and whose
+ * files were of no use so often in this pass must not cost others theirs. */
 static enum outcome limited(struct pass *p, struct file *f)
 {
-	if (is_over(p, f->st.st_uid))
+	struct user *u = user_of(p, f->st.st_uid);
+
+	if (u->refused >= PICKUP_REFUSED_MAX) {
+		snprintf(f->error, sizeof f->error, "%u files of user %lu could "
+			 "not be used: the others wait for the next run",
+			 u->refused, (unsigned long)u->uid);
 		return LIMITED;
-	if (limits_check(&p->queue, f->st.st_uid, p->now, f->error,
-			 sizeof f->error) == 0)
-		return DONE;
-	p->over = xreallocarray(p->over, p->nover + 1, sizeof *p->over);
-	p->over[p->nover++] = f->st.st_uid;
-	return LIMITED;
+	}
+	if (!u->over)
+		u->over = limits_check(&p->queue, u->uid, p->now, f->error,
+				       sizeof f->error) != 0;
+	return u->over ? LIMITED : DONE;
 }
 
 /* Never read: twice the limit is more than line ends and stuffed dots can add
@@ -669,7 +682,10 @@ static enum outcome handle(struct pass *p, struct file *f)
 	o = limited(p, f);
 	if (o == DONE)
 		o = take(p, f);
-	return o == CROWDED ? to_badmail(p, f) : o;
+	if (o != CROWDED)
+		return o;
+	user_of(p, f->st.st_uid)->refused++;
+	return to_badmail(p, f);
 }
 
 static void file_close(struct file *f)
@@ -752,7 +768,7 @@ unsigned pickup_take(void)
 	queue_close(&p->queue);
 	queue_close(&p->pickup);
 	taken = p->taken;
-	free(p->over);
+	free(p->user);
 	free(p);
 	return taken;
 }

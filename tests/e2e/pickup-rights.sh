@@ -196,6 +196,31 @@ chmod 755 "$ROOT/Queue"
 run_as 7001 'when it may be written'
 where 'when it may: once' 0 0 0 1
 
+# ---- who fills it with what is of no use ---------------------------------------------------------
+
+fresh
+n=0
+while [ $n -lt 120 ]; do
+	echo 'no recipients' >"$PICK/junk-$n.eml"
+	n=$((n + 1))
+done
+chown 7006 "$PICK"/junk-*
+printf 'x-sender: a@client.test\nx-receiver: bob@far.test\n\nSubject: x\n\nbody\n' \
+	>"$PICK/good.eml"
+chown 7001 "$PICK/good.eml"
+touch -d '1 minute ago' "$PICK"/*
+: >"$LOG"
+run 'junk'
+check 'junk: the mail of another is sent' test "$(count_sink)" = 1
+check 'junk: fifty of them in one run' \
+	test "$(find "$ROOT/Badmail" -name '*.eml' | wc -l)" = 50
+lines 'junk: the rest waits, in one line' 1 \
+	'50 files of user 7006 could not be used'
+run 'junk, the next run'
+run 'junk, the third'
+check 'junk: in the end all are in Badmail' \
+	test "$(find "$ROOT/Badmail" -name '*.eml' | wc -l)" = 120
+
 # ---- mail of one who has no rights ---------------------------------------------------------------
 
 # He may neither read the folder nor write Queue: the message comes here, and
