@@ -407,7 +407,7 @@ static void miss_the_runner(const struct attempt *a)
 	if (a->kept == KEPT_IN_QUEUE && a->m &&
 	    state_run_missing(now_real(), a->m->committed))
 		log_note(LOG_WARNING, "no queue run for an hour or more: mail "
-			 "that waits is not tried again; see QUEUE RUNNER in "
+			 "that waits is not tried again; see THE QUEUE in "
 			 "sendmail(8)");
 }
 
