@@ -684,7 +684,7 @@ static int queue_run(const struct cli *c)
 		die(EXIT_OSERR, "cannot become the owner of %s: %s",
 		    conf()->queue_dir, strerror(errno));
 	if (!c->interval)
-		return run_once(c->flush, c->select ? &c->only : NULL);
+		return run_now(c->flush, c->select ? &c->only : NULL);
 	if (!c->foreground && getpid() != 1) {
 		child = detach();
 		if (child < 0)

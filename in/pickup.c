@@ -80,6 +80,7 @@ struct pass {
 	int64_t until;			/* now_mono */
 	unsigned taken;
 	bool unlinked;			/* Pickup must be synced */
+	bool young;			/* a file has not rested */
 	struct user {
 		uid_t uid;
 		bool over;		/* his limit is reached */
@@ -201,11 +202,13 @@ static bool is_locked(const struct file *f)
 	return r != 0 && errno == EWOULDBLOCK;
 }
 
-static enum outcome finished(const struct pass *p, const struct file *f)
+static enum outcome finished(struct pass *p, const struct file *f)
 {
-	if (!is_locked(f) && f->st.st_size > 0 && same_name(p, f) &&
-	    (rested(&f->st) || says_whole(f->fd, &f->st)))
-		return DONE;
+	if (!is_locked(f) && f->st.st_size > 0 && same_name(p, f)) {
+		if (rested(&f->st) || says_whole(f->fd, &f->st))
+			return DONE;
+		p->young = true;
+	}
 	return f->st.st_mtime < p->now - PICKUP_LATE_SECONDS ? LATE : WAITS;
 }
 
@@ -745,7 +748,7 @@ static DIR *open_folder(struct pass *p)
 	return d;
 }
 
-unsigned pickup_take(void)
+unsigned pickup_take(bool *young)
 {
 	struct pass *p = xcalloc(1, sizeof *p);
 	unsigned taken;
@@ -768,6 +771,7 @@ unsigned pickup_take(void)
 	queue_close(&p->queue);
 	queue_close(&p->pickup);
 	taken = p->taken;
+	*young = p->young;
 	free(p->user);
 	free(p);
 	return taken;

@@ -7,13 +7,16 @@
 #ifndef IN_PICKUP_H
 #define IN_PICKUP_H
 
+#include <stdbool.h>
+
 /*
  * One pass over PickupDirectory: what is finished becomes a message of Queue,
  * due now, and its file is unlinked; what cannot be used goes to Badmail with
  * its reason; what is unfinished, or not a plain file with one name, stays.
- * Returns how many messages were taken.  Says by itself, in the log, what went
- * wrong; a Pickup that is missing is nothing.
+ * Returns how many messages were taken; *young: whether a file was left only
+ * because it has not rested for a second.  Says by itself, in the log, what
+ * went wrong; a Pickup that is missing is nothing.
  */
-unsigned pickup_take(void);
+unsigned pickup_take(bool *young);
 
 #endif

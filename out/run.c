@@ -316,6 +316,9 @@ static void recover_others(time_t now)
 	}
 }
 
+/* The last run left a file in Pickup that may still have been growing. */
+static bool young;
+
 int run_once(bool flush, const struct run_filter *only)
 {
 	struct run r = { .flush = flush, .only = only };
@@ -325,8 +328,9 @@ int run_once(bool flush, const struct run_filter *only)
 	size_t i;
 
 	alias_forget();
+	young = false;
 	if (!only)
-		pickup_take();
+		pickup_take(&young);
 	r.now = now_real();
 	if (queue_open(&r.q, conf()->queue_dir, 0) != 0) {
 		if (errno == ENOENT)
@@ -370,4 +374,19 @@ int run_once(bool flush, const struct run_filter *only)
 	complain("the queue run was ended because storage failed in %s",
 		 conf()->queue_dir);
 	return EXIT_IOERR;
+}
+
+int run_now(bool flush, const struct run_filter *only)
+{
+	const struct timespec rest = {
+		.tv_sec = PICKUP_REST_MS / 1000,
+		.tv_nsec = PICKUP_REST_MS % 1000 * 1000000L,
+	};
+	int status = run_once(flush, only);
+
+	if (status != EXIT_OK || !young)
+		return status;
+	/* A signal ends the rest, and the run is a short one then. */
+	nanosleep(&rest, NULL);
+	return run_signal ? status : run_once(false, NULL);
 }

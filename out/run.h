@@ -24,4 +24,8 @@ struct run_filter {
  */
 int run_once(bool flush, const struct run_filter *only);
 
+/* The same for -q.  What was written to Pickup just now is waited for, once, for
+ * a second: who was started because of it (a path unit) is not started again. */
+int run_now(bool flush, const struct run_filter *only);
+
 #endif

@@ -25,17 +25,24 @@ stays 'empty for long' 1 'file=empty text="has been empty'
 
 fresh
 letter young >"$PICK/young"
-stays 'just written' 1 ''
-sleep 1.1
-one 'a second later'
+begun=$(date +%s%N)
+one 'just written: the run waits until it has rested'
+check 'just written: for a second' \
+	test $((($(date +%s%N) - begun) / 1000000)) -ge 900
 
 fresh
 letter future | put 'future'
 touch -d '1 hour' "$PICK/future"
-stays 'of the future, just changed' 1 ''
-sleep 1.1
-one 'of the future, at rest'
+one 'of the future, just changed'
 
+# beside WRITER: runs, one after another, as long as it writes.
+beside() {
+	while kill -0 "$1" 2>/dev/null; do
+		sendmail -q </dev/null
+		sleep 0.2
+	done
+	wait "$1" || :
+}
 # A slow cat: none of the runs beside it may take a part.
 fresh
 seq 1 8 >"$WORK/parts"
@@ -46,29 +53,39 @@ seq 1 8 >"$WORK/parts"
 		sleep 0.5
 	done <"$WORK/parts"
 } | cat >"$PICK/slow" &
-writer=$!
-while kill -0 "$writer" 2>/dev/null; do
-	sendmail -q </dev/null
-	sleep 0.2
-done
-wait "$writer" || :
-check 'a slow cat: nothing was taken beside it' test "$(count_sink)" = 0
-sleep 1.1
+beside $!
 one 'a slow cat'
 check 'a slow cat: whole' grep -q '^part 8' "$WORK/sunk"
 
 # In pieces, opened each time anew.
 fresh
-letter pieces >"$PICK/pieces"
-for n in 1 2 3; do
-	sleep 0.6
-	sendmail -q </dev/null
-	echo "piece $n" >>"$PICK/pieces"
-done
-check 'in pieces: nothing was taken' test "$(count_sink)" = 0
-sleep 1.1
+{
+	letter pieces >"$PICK/pieces"
+	for n in 1 2 3 4 5; do
+		sleep 0.6
+		echo "piece $n" >>"$PICK/pieces"
+	done
+} &
+beside $!
 one 'in pieces'
-check 'in pieces: whole' grep -q '^piece 3' "$WORK/sunk"
+check 'in pieces: whole' grep -q '^piece 5' "$WORK/sunk"
+
+# A run beside one that is never at rest ends all the same.
+fresh
+letter busy >"$PICK/busy"
+{
+	n=0
+	while [ $n -lt 40 ]; do
+		echo more >>"$PICK/busy"
+		sleep 0.1
+		n=$((n + 1))
+	done
+} &
+writer=$!
+begun=$(date +%s)
+stays 'never at rest' 1 ''
+check 'never at rest: the run ends' test $(($(date +%s) - begun)) -lt 4
+wait "$writer" || :
 
 # Locks, of flock(1) and as .NET's streams take them.
 fresh
