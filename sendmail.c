@@ -70,7 +70,8 @@ static void usage(const char *fmt, ...)
 	exit(EXIT_USAGE);
 }
 
-static void begin_log(bool runner);
+enum whose_log { OF_A_LOOK, OF_A_CALLER, OF_THE_RUNNER };
+static void begin_log(enum whose_log whom);
 
 /* What borrowed rights do not allow goes to the log as well, the one that the
  * operator's settings name: somebody tries, or a program wants to be set up
@@ -81,7 +82,7 @@ static void log_refused(const char *what)
 	char error[512], uid[16];
 
 	conf_load(NULL, NULL, NULL, 0, &lent, error, sizeof error);
-	begin_log(false);
+	begin_log(OF_A_CALLER);
 	snprintf(uid, sizeof uid, "%u", (unsigned)getuid());
 	log_event(LOG_WARNING, NULL, "refused", "uid", uid, "cwd",
 		  caller_directory(), "text", what, NULL);
@@ -650,20 +651,22 @@ static void make_dir(const char *path, mode_t mode)
 		chmod(path, mode);
 }
 
-static void begin_log(bool runner)
+/* Who only looks makes nothing. */
+static void begin_log(enum whose_log whom)
 {
 	const char *file = conf()->log_file;
 	static char path[4096];
 
 	snprintf(path, sizeof path, "%s/log", conf()->state_dir);
 	/* Only where there is no syslog is the fallback's folder needed. */
-	if ((access(PATH_DEVLOG, F_OK) != 0 || strcmp(file, "stderr") == 0) &&
+	if (whom != OF_A_LOOK &&
+	    (access(PATH_DEVLOG, F_OK) != 0 || strcmp(file, "stderr") == 0) &&
 	    access(conf()->state_dir, F_OK) != 0) {
 		make_dir(conf()->mailroot, 0755);
 		make_dir(conf()->state_dir, 02770);
 	}
 	/* stderr is the runner's; what others log he finds in that file. */
-	if (!runner && strcmp(file, "stderr") == 0)
+	if (whom != OF_THE_RUNNER && strcmp(file, "stderr") == 0)
 		file = path;
 	log_open(file, conf()->log_format == LOG_JSON, conf()->syslog_number,
 		 path);
@@ -749,7 +752,8 @@ int main(int argc, char **argv)
 		if (!c.queue_run || (made && made != EXIT_CANTCREAT))
 			return made;
 	}
-	begin_log(c.queue_run);
+	begin_log(c.queue_run ? OF_THE_RUNNER : c.mode == DO_LIST ||
+		  c.mode == DO_VERIFY ? OF_A_LOOK : OF_A_CALLER);
 	if (status)
 		log_note(LOG_ALERT, "%s", error);
 	die_quiet = conf()->error_mode == ERROR_QUIET;

@@ -107,4 +107,12 @@ check 'nothing was changed' test "$(count Queue)" = 2
 stop_smtpd
 check "only the attempt connected ($CONNECTIONS)" test "$CONNECTIONS" = 1
 check 'the dialogue was correct' test "$VIOLATIONS" = 0
+# ---- who looks makes nothing ---------------------------------------------------
+
+rm -rf "$ROOT"
+write_conf
+expect_exit '-bv without folders' 0 sendmail -bv bob@local.test
+expect_exit 'mailq without folders' 0 sendmail -bp
+check 'there are none still' test ! -e "$ROOT"
+
 finish
