@@ -12,7 +12,7 @@ L2 = lib/envelope lib/addr lib/addrlist lib/author lib/header lib/fixup lib/mime
 	lib/mimehead lib/mimeline lib/mimeread lib/codec lib/verb \
 	lib/request lib/dotted lib/replyline lib/offers lib/confread \
 	lib/confsource lib/confvalue lib/confmanual lib/pickuphead \
-	lib/queueid
+	lib/queueid lib/dsn
 L3 = dns lib/loop lib/crypto lib/cert lib/tls lib/stream
 L4 = conf out/confguard queue esmtp out/sasl out/roll out/auth out/command out/route
 L5 = in/account in/setup in/submit in/smtpd in/wire in/attempt in/message in/identity in/alias in/caller \

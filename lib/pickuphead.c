@@ -12,7 +12,7 @@
 
 #include "lib/addr.h"
 #include "lib/buf.h"
-#include "lib/codec.h"
+#include "lib/dsn.h"
 #include "lib/header.h"
 #include "lib/util.h"
 
@@ -200,80 +200,35 @@ static void params_free(struct params *p)
 	*p = (struct params){ 0 };
 }
 
-/* RFC 3461 4.1: NEVER, or some of the others. */
-static bool good_notify(const char *v)
+/* The word "KEY=value" behind this key; NULL: it is another. */
+static const char *behind(const char *word, const char *key)
 {
-	static const char *const list[] = { "SUCCESS", "FAILURE", "DELAY" };
-	size_t i, n;
+	size_t n = strlen(key);
 
-	if (strcasecmp(v, "NEVER") == 0)
-		return true;
-	for (;; v += n + 1) {
-		n = strcspn(v, ",");
-		for (i = 0; i < 3 && (strlen(list[i]) != n ||
-				      strncasecmp(v, list[i], n) != 0); i++)
-			;
-		if (i == 3 || !v[n])
-			return i < 3;
-	}
+	return strncasecmp(word, key, n) == 0 ? word + n : NULL;
 }
 
-/* "rfc822;xtext" (RFC 3461 4.2). */
-static bool good_orcpt(const char *v)
+/* The first counts. */
+static void keep(char **value, const char *text)
 {
-	size_t n = strspn(v, "abcdefghijklmnopqrstuvwxyz0123456789-"
-			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-	return n > 0 && v[n] == ';' && v[n + 1] &&
-		xtext_valid(v + n + 1, 500);
-}
-
-static bool good_ret(const char *v)
-{
-	return strcasecmp(v, "FULL") == 0 || strcasecmp(v, "HDRS") == 0;
-}
-
-static bool good_envid(const char *v)
-{
-	return *v && xtext_valid(v, 100);
-}
-
-/* Servers see the keywords in capitals, whatever the file has. */
-static char *capitals(char *s)
-{
-	char *p;
-
-	for (p = s; *p; p++)
-		if (*p >= 'a' && *p <= 'z')
-			*p -= 'a' - 'A';
-	return s;
+	if (!*value && text)
+		*value = xstrdup(text);
 }
 
 /* A value that is not legal is as if it were not there: the address counts. */
 static void take_param(struct params *p, const char *word)
 {
-	const struct {
-		const char *key;
-		bool (*good)(const char *v);
-		bool keyword;
-		char **value;
-	} list[] = {
-		{ "NOTIFY=", good_notify, true, &p->notify },
-		{ "ORCPT=", good_orcpt, false, &p->orcpt },
-		{ "RET=", good_ret, true, &p->ret },
-		{ "ENVID=", good_envid, false, &p->envid },
-	};
-	size_t i, n;
+	char notify[DSN_NOTIFY_SIZE];
+	const char *v;
 
-	for (i = 0; i < sizeof list / sizeof *list; i++) {
-		n = strlen(list[i].key);
-		if (strncasecmp(word, list[i].key, n) != 0 || *list[i].value ||
-		    !list[i].good(word + n))
-			continue;
-		*list[i].value = xstrdup(word + n);
-		if (list[i].keyword)
-			capitals(*list[i].value);
-	}
+	if ((v = behind(word, "NOTIFY=")) != NULL)
+		keep(&p->notify, dsn_notify(v, notify) ? notify : NULL);
+	else if ((v = behind(word, "ORCPT=")) != NULL)
+		keep(&p->orcpt, dsn_orcpt(v) ? v : NULL);
+	else if ((v = behind(word, "RET=")) != NULL)
+		keep(&p->ret, dsn_ret(v));
+	else if ((v = behind(word, "ENVID=")) != NULL)
+		keep(&p->envid, dsn_envid(v) ? v : NULL);
 }
 
 /* The > that ends the first <path>, NULL if none does. */

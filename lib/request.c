@@ -11,7 +11,6 @@
  */
 #include "lib/request.h"
 #include "lib/addr.h"
-#include "lib/buf.h"
 #include "lib/codec.h"
 #include "lib/util.h"
 
@@ -215,25 +214,8 @@ static bool take_ret(struct request *q, const char *v,
 		     const struct request_state *s)
 {
 	(void)s;
-	q->ret = strcasecmp(v, "FULL") == 0 ? "FULL" :
-		 strcasecmp(v, "HDRS") == 0 ? "HDRS" : NULL;
+	q->ret = dsn_ret(v);
 	return q->ret != NULL;
-}
-
-/* RFC 3461 4.2, 4.4: xtext of at most max octets, of printable ASCII: it will
- * stand in a report. */
-static bool good_xtext(const char *v, size_t max)
-{
-	struct buf text;
-	bool good;
-	size_t i;
-
-	buf_init(&text, SMTPD_LINE_MAX);
-	good = *v && xtext_valid(v, max) && xtext_decode(&text, v);
-	for (i = 0; good && i < buf_len(&text); i++)
-		good = buf_data(&text)[i] >= ' ' && buf_data(&text)[i] < 127;
-	buf_free(&text);
-	return good;
 }
 
 static bool take_envid(struct request *q, const char *v,
@@ -241,54 +223,23 @@ static bool take_envid(struct request *q, const char *v,
 {
 	(void)s;
 	q->envid = v;
-	return good_xtext(v, 100);
+	return dsn_envid(v);
 }
 
-/* "SUCCESS,FAILURE,DELAY" in this order, or "NEVER" alone. */
 static bool take_notify(struct request *q, const char *v,
 			const struct request_state *s)
 {
-	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
-	bool has[3] = { false, false, false };
-	size_t i, n, len = 0;
-
 	(void)s;
-	q->notify = "NEVER";
-	if (strcasecmp(v, "NEVER") == 0)
-		return true;
-	for (;; v += n + 1) {
-		n = strcspn(v, ",");
-		for (i = 0; i < 3; i++)
-			if (strlen(words[i]) == n &&
-			    strncasecmp(v, words[i], n) == 0)
-				break;
-		if (i == 3)
-			return false;
-		has[i] = true;
-		if (!v[n])
-			break;
-	}
-	for (i = 0; i < 3; i++)
-		if (has[i])
-			len += (size_t)snprintf(q->words + len,
-						sizeof q->words - len, "%s%s",
-						len ? "," : "", words[i]);
 	q->notify = q->words;
-	return true;
+	return dsn_notify(v, q->words);
 }
 
-/* "rfc822;xtext": the type is an atom. */
 static bool take_orcpt(struct request *q, const char *v,
 		       const struct request_state *s)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
-	size_t n = strspn(v, letters);
-
 	(void)s;
 	q->orcpt = v;
-	return n > 0 && v[n] == ';' && strlen(v) <= 500 &&
-		good_xtext(v + n + 1, 500);
+	return dsn_orcpt(v);
 }
 
 static const struct parameter {

@@ -9,6 +9,7 @@
 #define LIB_REQUEST_H
 
 #include "config.h"
+#include "lib/dsn.h"
 #include "lib/reply.h"
 #include "lib/verb.h"
 
@@ -63,7 +64,7 @@ struct request {
 	uint64_t chunk;		/* its octets follow, even after a refusal */
 	bool last;
 	/* private */
-	char line[SMTPD_LINE_MAX + 1], words[32];
+	char line[SMTPD_LINE_MAX + 1], words[DSN_NOTIFY_SIZE];
 };
 
 /*
