@@ -214,20 +214,16 @@ static enum outcome finished(struct pass *p, const struct file *f)
 
 /* ---- reading it ---------------------------------------------------------------- */
 
-/* FNV-1a: the same after a crash, and for no two files; not secret. */
+/* The same after a crash, and for no two files; not secret. */
 static void derive(struct file *f, time_t now)
 {
 	char seed[NAME_MAX + 128];
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	const char *s;
 
 	snprintf(seed, sizeof seed, "%llu %lld.%09ld %lld %u %s",
 		 (unsigned long long)f->st.st_ino,
 		 (long long)f->st.st_ctim.tv_sec, f->st.st_ctim.tv_nsec,
 		 (long long)f->st.st_size, (unsigned)f->st.st_uid, f->name);
-	for (s = seed; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	queueid_of(f->id, ms_of(&f->st.st_ctim), h);
+	queueid_of(f->id, ms_of(&f->st.st_ctim), queueid_hash(seed));
 	f->due = f->st.st_ctime < now ? f->st.st_ctime : now;
 }
 

@@ -36,20 +36,25 @@ void queueid_new(char id[QUEUE_ID_LEN + 1])
 		   chance >> 9);
 }
 
-/* FNV-1a: what follows must be the same after a crash, not secret (who can
- * read the first id can read its report too). */
+uint64_t queueid_hash(const char *text)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+/* What follows must be the same after a crash, not secret: who can read the
+ * first id can read its report too. */
 void queueid_derive(char id[QUEUE_ID_LEN + 1], const char *from,
 		    unsigned number, char purpose)
 {
 	char seed[QUEUE_ID_LEN + 32];
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	const char *s;
 
 	snprintf(seed, sizeof seed, "%s %u %c", from, number, purpose);
-	for (s = seed; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
 	memcpy(id, from, 9);
-	put_base32(id + 9, 11, h);
+	put_base32(id + 9, 11, queueid_hash(seed));
 	id[QUEUE_ID_LEN] = '\0';
 }
 

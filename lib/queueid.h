@@ -15,6 +15,8 @@
 void queueid_new(char id[QUEUE_ID_LEN + 1]);
 /* Of a time in milliseconds and 55 bits of the caller's. */
 void queueid_of(char id[QUEUE_ID_LEN + 1], int64_t ms, uint64_t chance);
+/* The same of the same text, for nothing that must be secret (FNV-1a). */
+uint64_t queueid_hash(const char *text);
 /* One that follows from another, a number and a purpose, for what must not be
  * made twice. */
 void queueid_derive(char id[QUEUE_ID_LEN + 1], const char *from,
