@@ -24,6 +24,13 @@
 /* "<due>-<id>.eml": 16 + 1 + 20 + 4 */
 #define QUEUE_NAME_LEN 41
 
+/* The modes of the folders.  Members of the group may add to Queue, and anybody
+ * to Pickup, but not remove or rename what is another's; the group alone sees
+ * State, Drop and Badmail. */
+#define QUEUE_MODE 03770
+#define QUEUE_MODE_PICKUP 03733
+#define QUEUE_MODE_GROUP 02770
+
 /* A directory of messages: Queue, Badmail, Drop or Pickup. */
 struct queue {
 	const char *path;	/* borrowed */

@@ -18,6 +18,7 @@
 #include "in/message.h"
 #include "out/mailq.h"
 #include "out/run.h"
+#include "out/state.h"
 #include "out/verify.h"
 #include "out/watch.h"
 
@@ -28,7 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the command line comes to. */
@@ -644,13 +644,6 @@ static void personality(struct cli *c, const char *name)
 			c->mode = names[i].mode;
 }
 
-/* With this mode, whatever the umask. */
-static void make_dir(const char *path, mode_t mode)
-{
-	if (mkdir(path, 0700) == 0)
-		chmod(path, mode);
-}
-
 /* Who only looks makes nothing. */
 static void begin_log(enum whose_log whom)
 {
@@ -661,10 +654,8 @@ static void begin_log(enum whose_log whom)
 	/* Only where there is no syslog is the fallback's folder needed. */
 	if (whom != OF_A_LOOK &&
 	    (access(PATH_DEVLOG, F_OK) != 0 || strcmp(file, "stderr") == 0) &&
-	    access(conf()->state_dir, F_OK) != 0) {
-		make_dir(conf()->mailroot, 0755);
-		make_dir(conf()->state_dir, 02770);
-	}
+	    access(conf()->state_dir, F_OK) != 0)
+		state_make_folder();
 	/* stderr is the runner's; what others log he finds in that file. */
 	if (whom != OF_THE_RUNNER && strcmp(file, "stderr") == 0)
 		file = path;

@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "out/state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -130,8 +131,7 @@ int limits_count(uid_t uid, time_t now)
 	if (!conf()->max_messages_per_hour || is_free(uid))
 		return 0;
 	path_of(path, uid, now / HOUR);
-	if (mkdir(conf()->state_dir, 0770) == 0)
-		chmod(conf()->state_dir, 02770);
+	state_make_folder();
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
 		  O_NONBLOCK, 0660);
 	if (fd < 0 || write(fd, ".", 1) != 1) {

@@ -49,7 +49,6 @@
 #define REST_MS 1000
 /* What an envelope of ours around a refused file adds, and more. */
 #define ENVELOPE_ROOM 4096
-#define QUEUE_MODE 03770
 
 /* What became of a file.  Those behind STOP stay, and one line a run says so
  * of the first of each kind. */
@@ -608,7 +607,7 @@ static enum outcome move_unreadable(struct pass *p, struct file *f)
 	stamp_print(stamp, f->due);
 	snprintf(name, sizeof name, "%s-%s.unreadable", stamp, f->id);
 	strlcpy(f->error, strerror(EACCES), sizeof f->error);
-	if (queue_open(&q, conf()->badmail_dir, 02770) == 0 &&
+	if (queue_open(&q, conf()->badmail_dir, QUEUE_MODE_GROUP) == 0 &&
 	    fstatat(q.dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 &&
 	    renameat(p->pickup.dir, f->name, q.dir, name) == 0) {
 		snprintf(f->error, sizeof f->error, "it cannot be read: it is "

@@ -21,6 +21,7 @@
 #include "lib/confread.h"
 #include "lib/reply.h"
 #include "lib/util.h"
+#include "queue.h"
 
 #include <bsd/string.h>
 #include <dirent.h>
@@ -138,19 +139,17 @@ enum {
 	KEPT = 4,	/* its files must be readable by the group */
 };
 
-/* Queue and Pickup are sticky, so that one submitter cannot remove
- * what another has put there. */
 static const struct folder {
 	size_t at;
 	mode_t mode;
 	int flags;
 } folders[] = {
 	{ offsetof(struct conf, mailroot), 0755, 0 },
-	{ offsetof(struct conf, queue_dir), 03770, OURS | KEPT },
-	{ offsetof(struct conf, state_dir), 02770, OURS | KEPT },
-	{ offsetof(struct conf, badmail_dir), 02770, OURS | KEPT },
-	{ offsetof(struct conf, drop_dir), 02770, OURS | READERS },
-	{ offsetof(struct conf, pickup_dir), 03733, OURS },
+	{ offsetof(struct conf, queue_dir), QUEUE_MODE, OURS | KEPT },
+	{ offsetof(struct conf, state_dir), QUEUE_MODE_GROUP, OURS | KEPT },
+	{ offsetof(struct conf, badmail_dir), QUEUE_MODE_GROUP, OURS | KEPT },
+	{ offsetof(struct conf, drop_dir), QUEUE_MODE_GROUP, OURS | READERS },
+	{ offsetof(struct conf, pickup_dir), QUEUE_MODE_PICKUP, OURS },
 };
 
 /* The folder above path, made if need be, and opened; *name is what is left
@@ -233,18 +232,27 @@ static int adjust(struct setup *s, int fd, const struct stat *st, uid_t uid,
 	return fchmod(fd, mode);
 }
 
+/* What is in it, by a descriptor of its own.  NULL: it cannot be read. */
+static DIR *list(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
 /* Files that came from a host with other numbers, or from before --setup,
  * would be closed to the queue run. */
 static void regroup(struct setup *s, int dir, const char *path)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	DIR *d = list(dir);
 	const struct dirent *e;
 	unsigned changed = 0;
 	struct stat st;
+	int fd;
 
-	if (!d && copy >= 0)
-		close(copy);
 	while (d && (e = readdir(d)) != NULL) {
 		if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
 		    !S_ISREG(st.st_mode) || st.st_gid == s->who.gid)
@@ -281,42 +289,44 @@ static void say_folder(const char *path, const struct stat *was, int fd,
 		say("corrected %s: was %s, is %s", path, a.text, b.text);
 }
 
-static bool is_empty(int dir)
+/* The next name in it that is not the folder's own or its parent's; NULL at the
+ * end. */
+static const char *next_name(DIR *d)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
 	const struct dirent *e;
-	unsigned n = 0;
 
 	while (d && (e = readdir(d)) != NULL)
-		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			return e->d_name;
+	return NULL;
+}
+
+/* One that cannot be read is not empty. */
+static bool is_empty(int dir)
+{
+	DIR *d = list(dir);
+	bool empty = d && !next_name(d);
+
 	if (d)
 		closedir(d);
-	else if (copy >= 0)
-		close(copy);
-	return d && n == 0;
+	return empty;
 }
 
 /* Folders of ours hold files.  One with folders in it, such as / or /home, was
  * named by mistake, and to close it would close more than mail. */
 static bool has_folders(int dir)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-	const struct dirent *e;
+	DIR *d = list(dir);
+	const char *name;
 	bool found = false;
 	struct stat st;
 
-	while (d && !found && (e = readdir(d)) != NULL)
-		found = strcmp(e->d_name, ".") != 0 &&
-			strcmp(e->d_name, "..") != 0 &&
-			strcmp(e->d_name, "lost+found") != 0 &&
-			fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	while (!found && (name = next_name(d)) != NULL)
+		found = strcmp(name, "lost+found") != 0 &&
+			fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISDIR(st.st_mode);
 	if (d)
 		closedir(d);
-	else if (copy >= 0)
-		close(copy);
 	return found;
 }
 

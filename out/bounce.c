@@ -196,7 +196,7 @@ int bounce_report(struct message *m, enum bounce_action action,
 	if (!*m->env.sender)
 		goto out;
 	if (!m->q) {
-		if (queue_open(&queue, conf()->queue_dir, 03770) != 0)
+		if (queue_open(&queue, conf()->queue_dir, QUEUE_MODE) != 0)
 			goto out;
 		letter.q = &queue;
 	}
@@ -303,7 +303,7 @@ static int move_to_badmail(struct message *m, const char *why)
 		return queue_remove(m);
 	}
 	queue_close(&badmail);
-	if (queue_open(&badmail, conf()->badmail_dir, 02770) != 0 ||
+	if (queue_open(&badmail, conf()->badmail_dir, QUEUE_MODE_GROUP) != 0 ||
 	    room_for((uint64_t)st.st_size, torn) != 0 ||
 	    queue_move(m, &badmail) != 0)			/* 11, 12 */
 		return -1;

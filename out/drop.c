@@ -134,7 +134,7 @@ void drop_deliver(struct message *m, const size_t *rcpt, size_t nrcpt,
 
 	reply_local(reply, REPLY_TO_RCPT, 250, "2.1.5", "delivered to Drop");
 	snprintf(name, sizeof name, "%s.eml", m->id);
-	if (queue_open(&drop, conf()->drop_dir, 02770) != 0)
+	if (queue_open(&drop, conf()->drop_dir, QUEUE_MODE_GROUP) != 0)
 		goto failed;
 	/* Before the quota, which this very file may have filled.  It is
 	 * written again all the same: only the attempt to commit it says

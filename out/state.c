@@ -7,6 +7,7 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/util.h"
+#include "queue.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -69,14 +70,21 @@ bool state_no_bdat(const char *host, time_t now)
 	return known;
 }
 
+void state_make_folder(void)
+{
+	struct queue q;
+
+	queue_open(&q, conf()->state_dir, QUEUE_MODE_GROUP);
+	queue_close(&q);
+}
+
 /* The whole file anew, by rename: readers take no lock. */
 static void store(const char *name, const struct buf *b)
 {
 	char path[4096], tmp[4096 + 32];
 	int fd;
 
-	if (mkdir(conf()->state_dir, 0770) == 0)
-		chmod(conf()->state_dir, 02770);
+	state_make_folder();
 	snprintf(tmp, sizeof tmp, "%s.%ld", path_of(name, path),
 		 (long)getpid());
 	/* Who had our number before us was killed; in a container the numbers

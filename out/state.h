@@ -28,6 +28,9 @@ bool state_is_down(const char *key, time_t now);
 void state_set_down(const char *key, time_t now);
 void state_set_up(const char *key);
 
+/* State is there, if we may make it. */
+void state_make_folder(void);
+
 /* The log of last resort must not fill the disk: beyond STATE_LOG_MAX octets
  * it becomes log.old, in place of the one before. */
 void state_trim_log(void);

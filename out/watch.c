@@ -68,8 +68,9 @@ static void watch_folders(struct watching *w)
 static void make_folders(void)
 {
 	const struct { const char *path; mode_t mode; } list[] = {
-		{ conf()->queue_dir, 03770 }, { conf()->pickup_dir, 03733 },
-		{ conf()->state_dir, 02770 },
+		{ conf()->queue_dir, QUEUE_MODE },
+		{ conf()->pickup_dir, QUEUE_MODE_PICKUP },
+		{ conf()->state_dir, QUEUE_MODE_GROUP },
 	};
 	struct queue q;
 	size_t i;
