@@ -28,10 +28,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The mode of a Queue that is made at first use: members of the group may
- * add, and not remove what is another's. */
-#define QUEUE_MODE 03770
-
 /* ---- where it is kept -------------------------------------------------------- */
 
 static bool writable(const struct queue *q)
@@ -374,13 +370,13 @@ int attempt_run(struct attempt *a)
 {
 	enum delivery_mode mode = conf()->delivery_mode;
 
-	if (a->kept == KEPT_IN_PICKUP)
-		return attempt_commit(a) ? storage_failed(a) : 0;
 	if (accept_message(a) != 0) {
 		complain("%s", a->refused);
 		queue_remove(a->m);
 		return EXIT_NOPERM;
 	}
+	if (a->kept == KEPT_IN_PICKUP)
+		return leave_in_pickup(a) ? storage_failed(a) : 0;
 	a->st = settle_begin(a->m, now_real());
 	classify(a);
 	if (hopeless(a)) {
